@@ -18,11 +18,13 @@ pub enum Exit {
     NotFound,
     /// The program trapped or was ended by a limit other than time.
     Trap,
+    /// A signal ended the program's cell.
+    Signal(i32),
 }
 
 impl Exit {
     /// The code the shell sees.
-    pub const fn code(self) -> u8 {
+    pub fn code(self) -> u8 {
         match self {
             Exit::Program(code) => code,
             Exit::WallLimit => 124,
@@ -30,6 +32,7 @@ impl Exit {
             Exit::NotPermitted => 126,
             Exit::NotFound => 127,
             Exit::Trap => 134,
+            Exit::Signal(signal) => 128_u8.wrapping_add(signal.to_le_bytes()[0]),
         }
     }
 }

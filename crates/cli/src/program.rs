@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use tombolo_engine::{ArtifactInfo, inspect};
+use tombolo_engine::{ArtifactInfo, Entry, Kind, Wasi, inspect};
 
 use crate::exit::{Exit, Failure, OrExit};
 
@@ -30,6 +30,34 @@ impl Program {
             .map_err(|error| anyhow!("{}", error.at(&path.display().to_string())))
             .or_exit(Exit::NotPermitted)?;
         Ok(Program { path: path.to_owned(), bytes, info })
+    }
+
+    /// The WASI version by which the program is run as a command.
+    ///
+    /// # Errors
+    /// It has no entry point for that.
+    pub fn runs_as(&self) -> Result<Wasi, Failure> {
+        let entry = self.info.entries.iter().find_map(|entry| match entry {
+            Entry::Start => Some(Wasi::P1),
+            Entry::CommandP2 => Some(Wasi::P2),
+            Entry::CommandP3 => Some(Wasi::P3),
+            Entry::HttpP2 | Entry::HttpP3 | Entry::Initialize => None,
+        });
+        entry.ok_or_else(|| {
+            let shown = self.path.display();
+            Failure::new(Exit::NotPermitted, anyhow!("{shown}: not a command: {}", self.why_no_command()))
+        })
+    }
+
+    fn why_no_command(&self) -> &'static str {
+        let entries = &self.info.entries;
+        if entries.iter().any(|entry| matches!(entry, Entry::HttpP2 | Entry::HttpP3)) {
+            return "it answers HTTP requests; run it with `tombolo serve`";
+        }
+        match self.info.kind {
+            Kind::Module => "the module exports no _start function; build it as a program, not as a library",
+            Kind::Component => "the component does not export wasi:cli/run; build it as a command",
+        }
     }
 }
 
