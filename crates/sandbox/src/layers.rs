@@ -134,6 +134,17 @@ impl Status {
         }
     }
 
+    fn from_parts(word: &str, text: &str) -> Option<Status> {
+        let text = text.to_owned().into();
+        match word {
+            "in-force" => Some(Status::InForce(text)),
+            "available" => Some(Status::Available(text)),
+            "not-used" => Some(Status::NotUsed(text)),
+            "missing" => Some(Status::Missing(text)),
+            _ => None,
+        }
+    }
+
     /// The detail or the reason; can be empty.
     pub fn text(&self) -> &str {
         match self {
@@ -167,6 +178,25 @@ impl Layers {
     /// True if the layer is in force now.
     pub fn in_force(&self, layer: Layer) -> bool {
         matches!(self.get(layer), Status::InForce(_))
+    }
+
+    /// The table in a form for a pipe: name, status and text, separated by tabs, one layer a line.
+    pub(crate) fn to_lines(&self) -> String {
+        let lines =
+            self.iter().map(|(layer, status)| format!("{layer}\t{}\t{}\n", status.word(), status.text()));
+        lines.collect()
+    }
+
+    /// Reads what [`to_lines`](Self::to_lines) wrote; `None` if a layer is missing.
+    pub(crate) fn from_lines(text: &str) -> Option<Layers> {
+        let mut found: [Option<Status>; Layer::ALL.len()] = Default::default();
+        for line in text.lines() {
+            let mut parts = line.splitn(3, '\t');
+            let layer = Layer::from_name(parts.next()?)?;
+            found[layer as usize] = Some(Status::from_parts(parts.next()?, parts.next()?)?);
+        }
+        let found = found.into_iter().collect::<Option<Vec<_>>>()?;
+        found.try_into().ok().map(Layers)
     }
 
     /// All layers with their status, in the order in which they are printed.

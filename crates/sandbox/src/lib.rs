@@ -19,12 +19,16 @@ mod layers;
 mod lockdown;
 mod probe;
 mod requirement;
+mod threads;
+mod walls;
 
 pub use cell::{CellPlan, Ending, Entered, Verdict, die_of_signal, run_in_cell};
 pub use child::{Rlimits, spawn_limited};
 pub use error::SandboxError;
 pub use fds::{FDS_MAX, close_fds_except, recv_fds, send_fds};
 pub use layers::{Layer, Layers, Status};
-pub use lockdown::{Access, FileRule, Network, Policy};
+pub use lockdown::{Access, FileRule, Network, Policy, lock_down};
 pub use probe::{probe, probe_fully};
 pub use requirement::{Requirement, RequirementError};
+#[doc(hidden)]
+pub use walls::Walls;

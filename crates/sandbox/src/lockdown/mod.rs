@@ -1,22 +1,35 @@
 //! Closing the door: from here on only the policy's files and sockets can be reached.
 
+mod files;
+mod rights;
+mod seccomp;
+
 use std::os::fd::BorrowedFd;
 
-use crate::{Layers, Requirement, SandboxError};
+use crate::walls::Walls;
+use crate::{Layer, Layers, Requirement, SandboxError, Status, probe, threads};
 
-/// What the cell may still do after [`lock_down`](crate::Entered::lock_down).
+/// What the cell may still do after [`lock_down`](crate::Entered::lock_down). By default nothing but compute, and
+/// read and write what is open.
 #[derive(Debug, Default)]
 pub struct Policy<'a> {
     /// Files and folders that may be opened by path, each with everything below it.
     pub files: Vec<FileRule<'a>>,
     /// Which sockets may be made.
     pub network: Network,
-    /// UDP sockets too; for `udp` grants and for asking a name server. Needs a network other than `None`.
+    /// UDP sockets too; for `udp` grants and for asking a name server. Needs a network other than `None`. Landlock
+    /// has no rules for UDP ports yet, so this opens all of them.
     pub udp: bool,
+    /// Sockets that were made elsewhere and given to this process may be used: accepted from, sent to, received
+    /// from, also with descriptors.
+    pub given_sockets: bool,
     /// New machine code may be mapped later; for a cell that loads programs while it serves.
     pub late_code: bool,
     /// Layers without which `lock_down` fails.
     pub require: Requirement,
+    /// Which walls to put up; all of them outside test builds.
+    #[doc(hidden)]
+    pub walls: Walls,
 }
 
 /// One file or folder with everything below it.
@@ -54,7 +67,36 @@ pub enum Network {
     },
 }
 
-pub(crate) fn apply(policy: &Policy<'_>, layers: Layers) -> Result<Layers, SandboxError> {
+/// Locks down this process, which is not a cell: for a child such as the compiler, that needs no more than what it
+/// has open. As [`Entered::lock_down`](crate::Entered::lock_down) otherwise.
+pub fn lock_down(policy: &Policy<'_>) -> Result<Layers, SandboxError> {
+    let mut layers = probe::kernel();
+    for layer in [Layer::UserNamespace, Layer::PidNamespace, Layer::IpcNamespace, Layer::NetNamespace] {
+        layers.set(layer, Status::NotUsed("not a cell".into()));
+    }
+    apply(policy, layers)
+}
+
+/// Each step takes away what the steps before it needed: capabilities go after the namespaces are made, Landlock
+/// comes while its system calls are still allowed, seccomp is last.
+pub(crate) fn apply(policy: &Policy<'_>, mut layers: Layers) -> Result<Layers, SandboxError> {
+    threads::only_one("lock down")?;
+    let mut step = |layer: Layer, wall: &dyn Fn() -> Result<Status, SandboxError>| {
+        if !policy.walls.has(layer) {
+            layers.set(layer, Status::NotUsed("left out".into()));
+        } else if !matches!(layers.get(layer), Status::Missing(_)) {
+            layers.set(layer, wall()?);
+        }
+        Ok::<(), SandboxError>(())
+    };
+    step(Layer::Capabilities, &rights::drop_capabilities)?;
+    step(Layer::NoCore, &rights::no_core)?;
+    step(Layer::NotDumpable, &rights::not_dumpable)?;
+    step(Layer::NoNewPrivs, &rights::no_new_privs)?;
+    files::restrict(policy, &mut layers)?;
+    seccomp::install(policy, &mut layers)?;
     policy.require.check(&layers)?;
     Ok(layers)
 }
+
+pub(crate) use seccomp::has_filter as seccomp_has_filter;
