@@ -5,6 +5,7 @@
 
 mod host;
 mod lattice;
+mod make;
 mod parse;
 mod path;
 mod ports;

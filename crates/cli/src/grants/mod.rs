@@ -1,5 +1,7 @@
 //! `tombolo grants`: grant lines, without running anything.
 
+mod meaning;
+
 use std::io::Write;
 
 use anyhow::Context;
@@ -7,6 +9,8 @@ use tombolo_spec::Grant;
 
 use crate::args::{GrantsArgs, GrantsCommand};
 use crate::exit::{Exit, Failure};
+
+use meaning::meaning;
 
 /// `tombolo grants check LINE…`: 0 when all lines are right (and covered), 1 when one is not covered.
 ///
@@ -19,7 +23,7 @@ pub fn grants(args: &GrantsArgs) -> Result<Exit, Failure> {
     let mut out = std::io::stdout().lock();
     let mut covered = true;
     for (_, grant) in grants.iter() {
-        writeln!(out, "{grant}\n    {}", grant.meaning()).context("cannot write")?;
+        writeln!(out, "{grant}\n    {}", meaning(grant)).context("cannot write")?;
         if let Some(against) = &against {
             let is_covered = against.covers(grant);
             covered &= is_covered;
