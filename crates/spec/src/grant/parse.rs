@@ -209,7 +209,7 @@ fn env(word: &Word) -> Result<Grant, Flaw> {
 }
 
 /// A portable variable name: letters, digits and `_`, no digit first (POSIX, 8.1).
-fn env_name(name: &str) -> Result<(), (String, &'static str)> {
+pub(super) fn env_name(name: &str) -> Result<(), (String, &'static str)> {
     if name.contains('*') {
         return Err((
             format!("{name:?} would pass on variables nobody named"),
