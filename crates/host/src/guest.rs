@@ -40,14 +40,14 @@ impl Guest {
     pub(crate) fn new(template: Arc<Template>, stdio: Stdio) -> Guest {
         let limits = template.limits();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.instance.handles);
+        table.set_max_capacity(limits.handles);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits.header_bytes);
         Guest {
             table,
             clocks: Clocks::new(template.clock()),
-            stdio: Slot::new(stdio, limits.instance.output_bytes),
-            budget: Budget::new(limits.instance),
+            stdio: Slot::new(stdio, limits.output_bytes),
+            budget: Budget::new(&limits.all),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),
             wasi: None,

@@ -11,6 +11,7 @@
 pub mod clock;
 mod env;
 pub mod fs;
+pub mod command;
 mod guest;
 mod http_out;
 pub mod ledger;

@@ -7,7 +7,6 @@ mod authority;
 mod conflict;
 mod host;
 mod lattice;
-mod make;
 mod methods;
 mod parse;
 mod path;
