@@ -19,6 +19,7 @@ mod http_out;
 pub mod ledger;
 mod limits;
 mod link;
+mod p1_process;
 pub mod random;
 mod sockets;
 pub mod stdio;

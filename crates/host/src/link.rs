@@ -21,7 +21,8 @@ use crate::random::host::HasRandom;
 /// Only when the linker already has one of these functions.
 pub fn link_p1(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi::p1::add_to_linker_async(linker, Guest::p1)?;
-    wasmtime_wasi::p0::add_to_linker_async(linker, Guest::p1)
+    wasmtime_wasi::p0::add_to_linker_async(linker, Guest::p1)?;
+    crate::p1_process::link(linker)
 }
 
 /// Gives components the interfaces of WASI 0.2, `wasi:http` included: grants decide what an import can do, not

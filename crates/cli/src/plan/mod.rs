@@ -45,6 +45,10 @@ impl Plan {
 }
 
 fn of_file(program: &Path, rest: Vec<String>, given: &ProgramArgs) -> Result<Plan, Failure> {
+    if program.as_os_str().as_encoded_bytes().starts_with(b"-") {
+        let shown = program.display();
+        return Err(anyhow!("unknown flag {shown}; see `tombolo run --help` (a file of that name is ./{shown})").into());
+    }
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     let (grants, secrets) = sugar::grants(given)?;
     Ok(Plan {

@@ -18,7 +18,7 @@ pub fn tombolo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
 }
 
 /// One cache for all tests of a process tree: entries are keyed by content, so tests do not disturb each other.
-fn cache() -> &'static Path {
+pub fn cache() -> &'static Path {
     static CACHE: OnceLock<PathBuf> = OnceLock::new();
     CACHE.get_or_init(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache"))
 }
