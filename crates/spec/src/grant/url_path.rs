@@ -18,7 +18,7 @@ pub enum Segment {
 }
 
 /// The paths of a grant or of a route: `/v1/users`, `/v1/*/items`, `/v1/*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathPattern {
     /// The segments after the first slash.
     pub segments: Vec<Segment>,
