@@ -77,7 +77,7 @@ fn wait(
                 end(cell)?;
                 return Ok(Verdict::Interrupted(signal));
             }
-            Event::Deadline => {
+            Event::Deadline if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
                 end(cell)?;
                 return Ok(Verdict::DeadlineExceeded);
             }
@@ -88,7 +88,7 @@ fn wait(
                 send(cell, Signal::CONT);
             }
             Event::Continue => send(cell, Signal::CONT),
-            Event::Nothing => {}
+            Event::Deadline | Event::Nothing => {}
         }
     }
 }

@@ -12,6 +12,9 @@ const ENDING: [i32; 7] =
 /// Stop the cell, then the front.
 const STOPPING: [i32; 3] = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
 
+/// Fits every C library's type for seconds; who waits longer is woken and asked again.
+const LONGEST_WAIT_S: u64 = i32::MAX as u64;
+
 /// What the front is woken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -52,7 +55,7 @@ impl Signals {
     /// Waits for one event, at most `timeout`.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Event {
         let timeout = timeout.map(|time| libc::timespec {
-            tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_sec: time.as_secs().min(LONGEST_WAIT_S) as _,
             tv_nsec: time.subsec_nanos().into(),
         });
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
