@@ -209,8 +209,8 @@ impl fmt::Display for Layers {
     /// A table of one line a layer: name, status, what it stops, detail or reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (layer, status) in self.iter() {
-            write!(f, "{layer:<14}{:<11}{:<50}", status.word(), layer.stops())?;
-            writeln!(f, "{}", status.text())?;
+            let line = format!("{layer:<14}{:<11}{:<49}{}", status.word(), layer.stops(), status.text());
+            writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Names of apps, functions, tenants, volumes, stores and secrets.
 
+use crate::invalid::Invalid;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -7,18 +8,8 @@ use std::str::FromStr;
 /// A name: 1 to 63 of `a-z`, `0-9` and `-`, with a letter or digit at both ends (an RFC 1123 label).
 ///
 /// So a name is never a path, never looks like a flag, and no two names look alike.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
-
-/// Why a text is not a [`Name`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct NameError {
-    /// What is wrong.
-    pub what: String,
-    /// What to do about it.
-    pub remedy: String,
-}
 
 /// The longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 63;
@@ -51,12 +42,12 @@ impl fmt::Display for Name {
 }
 
 impl FromStr for Name {
-    type Err = NameError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         match fault(text) {
             None => Ok(Self(text.to_owned())),
-            Some(what) => Err(NameError { what, remedy: remedy(text) }),
+            Some(what) => Err(Invalid::new(what, remedy(text))),
         }
     }
 }
@@ -92,7 +83,7 @@ fn remedy(text: &str) -> String {
     let guess: String = text.to_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
     let guess = guess.trim_matches('-');
     let rule = format!("names are 1 to {NAME_CHARS_MAX} of a-z, 0-9 and -");
-    if text.is_ascii() && !guess.is_empty() && fault(guess).is_none() && !text.contains("..") {
+    if text.is_ascii() && !text.contains(['/', '\\']) && fault(guess).is_none() {
         format!("{rule}, e.g. {guess:?}")
     } else {
         rule

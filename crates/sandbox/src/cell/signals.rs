@@ -116,6 +116,11 @@ fn mask(how: i32, set: &libc::sigset_t) -> libc::sigset_t {
     before
 }
 
+/// Calls `handler` at an `abort` of this process.
+pub(super) fn on_abort(handler: extern "C" fn(i32)) {
+    set_action(libc::SIGABRT, handler as *const () as libc::sighandler_t);
+}
+
 /// The handler's address, or `SIG_DFL` or `SIG_IGN`.
 fn action(signal: i32) -> libc::sighandler_t {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
@@ -129,7 +134,8 @@ fn action(signal: i32) -> libc::sighandler_t {
 fn set_action(signal: i32, handler: libc::sighandler_t) -> libc::sigaction {
     let mut before = MaybeUninit::<libc::sigaction>::zeroed();
     let mut action = before;
-    // SAFETY: all-zero is a valid action; only SIG_DFL and SIG_IGN are ever given as handler.
+    // SAFETY: all-zero is a valid action; the handler is SIG_DFL or a function of the right type that only calls
+    // what a handler may call.
     unsafe {
         (*action.as_mut_ptr()).sa_sigaction = handler;
         libc::sigaction(signal, action.as_ptr(), before.as_mut_ptr());

@@ -4,6 +4,7 @@
 //! in two ways is never permitted: dot segments, plain or percent-encoded, also before a `;`; backslashes;
 //! control characters; and dots, slashes, backslashes or percent signs that are encoded twice.
 
+use crate::invalid::Invalid;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -17,7 +18,7 @@ pub enum Segment {
 }
 
 /// The paths of a grant or of a route: `/v1/users`, `/v1/*/items`, `/v1/*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathPattern {
     /// The segments after the first slash.
     pub segments: Vec<Segment>,
@@ -25,27 +26,14 @@ pub struct PathPattern {
     pub rest: bool,
 }
 
-/// Why a text is no path pattern, or a path is never permitted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct UrlPathError {
-    /// What is wrong.
-    pub what: String,
-    /// What to write instead.
-    pub remedy: &'static str,
-}
-
 const REMEDY: &str = "write the path in its plain form, e.g. /v1/users or /v1/*";
 
 impl PathPattern {
     /// Reads a pattern; it must start with a slash and hold no query.
-    pub fn parse(text: &str) -> Result<Self, UrlPathError> {
-        let fail = |what: &str, remedy| Err(UrlPathError { what: what.to_owned(), remedy });
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fail = |what: &str, remedy| Err(Invalid::new(what, remedy));
         if text.contains('?') {
-            return fail(
-                "a query in the path",
-                "leave it out: a grant names paths, and any query goes with them",
-            );
+            return fail("a query in the path", "leave it out: any query goes with the path");
         }
         if text.contains('#') {
             return fail("a fragment in the path", "leave it out: it is never sent");
@@ -123,31 +111,31 @@ fn is_one_segment(part: &str) -> bool {
     !part.is_empty() && !part.contains("%2F")
 }
 
-fn segment(raw: &str) -> Result<Segment, UrlPathError> {
+fn segment(raw: &str) -> Result<Segment, Invalid> {
     if raw == "*" {
         return Ok(Segment::One);
     }
     if raw.contains('*') {
         let what = format!("a * inside the segment {raw:?}");
-        return Err(UrlPathError {
+        return Err(Invalid::new(
             what,
-            remedy: "a * stands for a whole segment, or at the end for all below; write %2A for the character",
-        });
+            "a * stands for a whole segment, or at the end for all below; write %2A for the character",
+        ));
     }
     Ok(Segment::Literal(canonical_text(raw)?.into_owned()))
 }
 
 /// The canonical spelling of a request's path: unreserved characters plain, others percent-encoded in upper
 /// case (RFC 3986, 6.2.2), `*` as `%2A`; without query. Fails on a path that can be read in two ways.
-pub fn canonical_path(path: &str) -> Result<Cow<'_, str>, UrlPathError> {
+pub fn canonical_path(path: &str) -> Result<Cow<'_, str>, Invalid> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     if !path.starts_with('/') {
-        return Err(UrlPathError { what: "the path does not start with a slash".to_owned(), remedy: REMEDY });
+        return Err(Invalid::new("the path does not start with a slash", REMEDY));
     }
     canonical_text(path)
 }
 
-fn canonical_text(text: &str) -> Result<Cow<'_, str>, UrlPathError> {
+fn canonical_text(text: &str) -> Result<Cow<'_, str>, Invalid> {
     refuse_ambiguous(text)?;
     if text.bytes().all(|b| is_plain(b) || b == b'/') {
         return Ok(Cow::Borrowed(text));
@@ -190,20 +178,22 @@ fn is_plain(b: u8) -> bool {
     is_unreserved(b) || b"!$&'()+,;=:@".contains(&b)
 }
 
-fn ambiguous(text: &str, why: &str) -> UrlPathError {
-    UrlPathError { what: format!("the path {text:?} has {why}"), remedy: REMEDY }
+fn ambiguous(text: &str, why: &str) -> Invalid {
+    Invalid::new(format!("the path {text:?} has {why}"), REMEDY)
 }
 
-fn refuse_ambiguous(text: &str) -> Result<(), UrlPathError> {
+fn refuse_ambiguous(text: &str) -> Result<(), Invalid> {
     let decoded = decode(text.as_bytes());
     if decoded.iter().any(|b| *b < 0x20 || *b == 0x7f) {
         return Err(ambiguous(text, "a control character"));
     }
+    if decoded.windows(2).any(is_overlong) || decoded.contains(&0xC0) || decoded.contains(&0xC1) {
+        return Err(ambiguous(text, "a character in a longer form than UTF-8 has for it"));
+    }
     if decoded.contains(&b'\\') {
         return Err(ambiguous(text, "a backslash, which some servers read as a slash"));
     }
-    let twice = decode(&decoded);
-    if twice.len() != decoded.len() && encoded_twice(&decoded) {
+    if encoded_twice(&decoded) {
         return Err(ambiguous(text, "a dot, slash, backslash or percent sign that is encoded twice"));
     }
     if decoded.split(|b| *b == b'/').any(is_dots) {
@@ -214,6 +204,12 @@ fn refuse_ambiguous(text: &str) -> Result<(), UrlPathError> {
 
 fn encoded_twice(decoded: &[u8]) -> bool {
     decoded.windows(3).any(|w| matches!(w.to_ascii_uppercase().as_slice(), b"%2E" | b"%2F" | b"%5C" | b"%25"))
+}
+
+/// The start of a sequence that spends more bytes on a character than it needs (RFC 3629, 3): a lenient decoder
+/// makes a dot or slash of it.
+fn is_overlong(pair: &[u8]) -> bool {
+    matches!(pair, [0xE0, 0x80..=0x9F] | [0xF0, 0x80..=0x8F])
 }
 
 /// Some servers cut `;parameters` off a segment before they look for dots.
