@@ -4,12 +4,14 @@
 //! code is kept is the `store` crate's.
 
 mod arm;
+mod artifact;
 mod budget;
 mod compile;
 mod config;
 mod engine;
 mod errors;
 mod fault;
+mod host;
 pub mod inspect;
 mod limits;
 mod load;
@@ -21,11 +23,14 @@ mod target;
 mod ticker;
 
 pub use arm::{Calls, arm};
+pub use artifact::{ReadError, read_artifact};
 pub use budget::{Budget, HasBudget};
 pub use engine::{Code, Engine};
 pub use errors::{CompileError, EngineError, LoadError};
 pub use fault::{Fault, Frame, LinkFault, TrapReport, classify};
-pub use inspect::{ArtifactInfo, Entry, Interface, InterfaceName, Kind, Producer, Wasi, class, inspect};
+pub use inspect::{
+    ArtifactInfo, Entry, Interface, InterfaceName, Kind, Producer, Wasi, class, digest, inspect,
+};
 pub use limits::LimitHit;
 pub use meter::{Metered, metered, metered_call};
 pub use options::{EngineClass, EngineOptions, Pooling};
