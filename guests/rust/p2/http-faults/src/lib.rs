@@ -22,7 +22,10 @@ impl Guest for Faults {
             "/" => text(out, "hello\n"),
             "/count" => text(out, &faults::count()),
             "/echo" => respond::echo(out, &request),
-            "/env" => text(out, &std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect::<String>()),
+            "/env" => text(
+                out,
+                &std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect::<String>(),
+            ),
 
             "/spin" => while std::hint::black_box(true) {},
             "/memory" => faults::memory(number),
@@ -42,7 +45,9 @@ impl Guest for Faults {
             "/panic" => panic!("asked to"),
             "/exit" => std::process::exit(7),
             "/no-answer" => drop(out),
-            "/error" => ResponseOutparam::set(out, Err(ErrorCode::InternalError(Some("asked to".to_owned())))),
+            "/error" => {
+                ResponseOutparam::set(out, Err(ErrorCode::InternalError(Some("asked to".to_owned()))))
+            }
 
             "/big" => Answer::new(200).begin(out).fill(number).finish(),
             "/endless" => Answer::new(200).begin(out).fill(u64::MAX).finish(),
@@ -53,8 +58,15 @@ impl Guest for Faults {
             }
             "/drop-body" => drop(Answer::new(200).begin(out).write(b"begun\n")),
             "/short" => Answer::new(200).header("content-length", b"10").begin(out).write(b"abc").finish(),
-            "/long" => Answer::new(200).header("content-length", b"3").begin(out).write(b"abcdefghij").finish(),
-            "/two-lengths" => Answer::new(200).header("content-length", b"3").header("content-length", b"4").begin(out).write(b"abc").finish(),
+            "/long" => {
+                Answer::new(200).header("content-length", b"3").begin(out).write(b"abcdefghij").finish()
+            }
+            "/two-lengths" => Answer::new(200)
+                .header("content-length", b"3")
+                .header("content-length", b"4")
+                .begin(out)
+                .write(b"abc")
+                .finish(),
             "/header" => faults::header(out, query),
             "/headers" => faults::headers(out, number),
             "/status" => Answer::new(number as u16).begin(out).finish(),

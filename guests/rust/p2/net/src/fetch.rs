@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use wasip2::http::outgoing_handler::handle;
-use wasip2::http::types::{Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme};
+use wasip2::http::types::{
+    Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme,
+};
 use wasip2::io::streams::StreamError;
 
 /// Prints the status on a line, then the body as it arrives.
@@ -48,7 +50,9 @@ fn request(method: &str, url: &str) -> Result<OutgoingRequest, String> {
     request.set_method(&method).map_err(|()| "method refused")?;
     request.set_scheme(Some(&scheme)).map_err(|()| "scheme refused")?;
     request.set_authority(Some(authority)).map_err(|()| "authority refused")?;
-    request.set_path_with_query(Some(if path.is_empty() { "/" } else { path })).map_err(|()| "path refused")?;
+    request
+        .set_path_with_query(Some(if path.is_empty() { "/" } else { path }))
+        .map_err(|()| "path refused")?;
     Ok(request)
 }
 
