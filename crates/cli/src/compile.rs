@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use tombolo_engine::{EngineOptions, Target, class};
-use tombolo_store::{Compiler, compiler_main};
+use tombolo_store::{Compiler, CompilerLimits, compiler_main};
 
 use crate::args::CompileArgs;
 use crate::exit::{Exit, Failure, OrExit};
@@ -19,7 +19,7 @@ pub fn compile(args: &CompileArgs) -> Result<Exit, Failure> {
     let target = args.target.as_deref().map(str::parse::<Target>).transpose()?;
     let program = Program::read(&args.artifact)?;
     let options = EngineOptions::new(class(&program.info)).with_target(target);
-    let code = Compiler::this_binary()?
+    let code = Compiler::this_program(CompilerLimits::default())
         .compile(&program.bytes, &options)
         .map_err(|error| anyhow!("{}: {error}", program.path.display()))
         .or_exit(Exit::NotPermitted)?;

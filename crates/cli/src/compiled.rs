@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use tombolo_engine::{ArtifactInfo, Authenticated, Engine, EngineOptions, class};
 use tombolo_spec::ByteSize;
-use tombolo_store::{CacheKey, CompiledCache, Compiler, prepare as prepare_code};
+use tombolo_store::{CacheKey, CompiledCache, Compiler, CompilerLimits, prepare as prepare_code};
 
 use crate::exit::{Exit, Failure, OrExit};
 use crate::notice;
@@ -36,7 +36,7 @@ pub fn prepare(program: &Program, engine: &Engine, use_cache: bool) -> Result<Au
         class: engine.class(),
         target: None,
     };
-    let compiler = Compiler::this_binary()?;
+    let compiler = Compiler::this_program(CompilerLimits::default());
     let prepared =
         prepare_code(cache.as_ref(), &compiler, &key, program.info.kind, &program.bytes, engine.options())
             .map_err(|error| anyhow!("{}: {error}", program.path.display()))

@@ -6,7 +6,8 @@ mod sugar;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use tombolo_spec::{Function, Grant, GrantSet, HostPath, LimitOverrides, Limits, Manifest, Profile, Source};
+use tombolo_spec::grant::HostPath;
+use tombolo_spec::{Function, Grant, GrantSet, LimitOverrides, Limits, Manifest, Profile, Source};
 
 use crate::args::{ProgramArgs, RunArgs};
 use crate::exit::{Exit, Failure};

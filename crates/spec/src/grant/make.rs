@@ -1,6 +1,7 @@
 //! Grants made from parts instead of from a line.
 
-use super::{Grant, GrantError, env_name};
+use super::parse::env_name;
+use super::{Grant, GrantError};
 use crate::line::{Flaw, SyntaxError};
 
 impl Grant {

@@ -1,6 +1,6 @@
 //! The canonical form of a grant, and the names of its parts.
 
-use super::ports::Bracketed;
+use super::authority::Bracketed;
 use super::{Access, Direction, Grant, GrantKind, HostPattern, Ports};
 use crate::line::Quoted;
 use crate::units::Time;
@@ -53,7 +53,7 @@ impl fmt::Display for Grant {
 }
 
 fn connect(f: &mut fmt::Formatter<'_>, kind: GrantKind, host: &HostPattern, ports: &Ports) -> fmt::Result {
-    write!(f, "{kind} {}:{ports}", Bracketed(host, false))
+    write!(f, "{kind} {}:{ports}", Bracketed { host, url: false })
 }
 
 impl GrantKind {
@@ -91,6 +91,10 @@ impl GrantKind {
             Self::Kv => "kv",
             Self::Topic => "topic",
         }
+    }
+
+    pub(super) fn first_word(self) -> &'static str {
+        self.name().split(' ').next().unwrap_or_default()
     }
 
     /// How a grant of this kind is written.
