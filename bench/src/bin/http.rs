@@ -81,7 +81,7 @@ fn main() -> anyhow::Result<()> {
 
 impl Bench {
     fn all_scenarios(&mut self) -> anyhow::Result<Vec<Vec<String>>> {
-        let mut rows = Vec::new();
+        let (mut rows, mut capacities) = (Vec::new(), Vec::new());
         for scenario in SCENARIOS {
             let contenders = self.start(scenario)?;
             let mut capacity = 0.0;
@@ -90,6 +90,7 @@ impl Bench {
                 let loads = self.closed(scenario, &contenders, connections)?;
                 if connections == FIXED_RATE_CONNECTIONS {
                     capacity = rate_of(&contenders, &loads, Kind::Tombolo);
+                    capacities.push((scenario.name, capacity));
                 }
                 rows.extend(self.rows(scenario.name, &connections.to_string(), &contenders, &loads));
             }
@@ -99,12 +100,18 @@ impl Bench {
                 rows.extend(self.rows(&name, &FIXED_RATE_CONNECTIONS.to_string(), &contenders, &loads));
             }
         }
+        for (name, capacity) in &capacities[1..] {
+            let part = capacity / capacities[0].1;
+            self.notes.push(format!(
+                "tombolo, {name}: {part:.2} of hello's rate at {FIXED_RATE_CONNECTIONS} connections"
+            ));
+        }
         Ok(rows)
     }
 
     fn start(&mut self, scenario: Scenario) -> anyhow::Result<Vec<Contender>> {
         let mut started = Vec::new();
-        for kind in Kind::ALL {
+        for &kind in scenario.kinds {
             let missing = match kind {
                 Kind::Wasmtime => absence(&self.peers.wasmtime()),
                 Kind::Workerd => absence(&self.peers.workerd()),

@@ -53,9 +53,10 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn runners(peers: &Peers) -> Vec<(&'static str, Invocation)> {
-    let mut runners = vec![("wasmtime run", Invocation::new(peers.wasmtime(), &["run", "-Ccache=y"]))];
-    runners.push((TOMBOLO, Invocation::new(&peers.tombolo, &["run"])));
-    runners
+    let wasmtime = Invocation::new(peers.wasmtime(), &["run", "-Ccache=y"]);
+    let tombolo = Invocation::new(&peers.tombolo, &["run"]);
+    let all = [("wasmtime run", wasmtime), (TOMBOLO, tombolo)];
+    all.into_iter().filter(|(_, run)| absence(Path::new(&run.program)).is_none()).collect()
 }
 
 fn with_guest(peers: &Peers, guest: &str, args: &[&str]) -> Vec<(&'static str, Invocation)> {
