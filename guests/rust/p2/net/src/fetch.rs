@@ -13,16 +13,22 @@ pub fn fetch(method: &str, url: &str, body: &str) -> Result<(), String> {
     let request = request(method, url)?;
     let outgoing = request.body().map_err(|()| "no body")?;
     let response = handle(request, None).map_err(name)?;
-    if !body.is_empty() {
-        let stream = outgoing.write().map_err(|()| "no body stream")?;
-        stream.blocking_write_and_flush(body.as_bytes()).map_err(|e| format!("{e:?}"))?;
-    }
-    // The error of the request says more than that of the body it broke off.
+    let written = write(&outgoing, body);
+    // The error of the request says more than that of the body that it broke off.
     let sent = OutgoingBody::finish(outgoing, None);
     response.subscribe().block();
     let response = response.get().ok_or("not ready")?.map_err(|()| "taken twice")?.map_err(name)?;
+    written?;
     sent.map_err(name)?;
     print(&response)
+}
+
+fn write(outgoing: &OutgoingBody, body: &str) -> Result<(), String> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    let stream = outgoing.write().map_err(|()| "no body stream")?;
+    stream.blocking_write_and_flush(body.as_bytes()).map_err(|e| format!("{e:?}"))
 }
 
 fn name(code: impl std::fmt::Debug) -> String {
