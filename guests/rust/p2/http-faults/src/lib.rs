@@ -1,5 +1,6 @@
 //! A web function that behaves badly on request: the path says how, a number in the query how much.
 //!
+//! A leading `/faults` does not count, so that it can stand beside other functions of an app.
 //! Written against the raw interface of `wasi:http` 0.2, because a library would not let most of this through.
 
 mod faults;
@@ -17,6 +18,7 @@ impl Guest for Faults {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let path = path.strip_prefix("/faults").unwrap_or(path);
         let number = query.parse().unwrap_or(u64::MAX);
         match path {
             "/" => text(out, "hello\n"),
