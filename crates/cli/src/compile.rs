@@ -1,6 +1,5 @@
 //! `tombolo compile`, and the compiler child that all compilation happens in.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
@@ -15,7 +14,7 @@ use crate::program::Program;
 ///
 /// # Errors
 /// The artifact is no program, does not compile, the target is unknown, or the file cannot be written.
-pub fn compile(args: &CompileArgs) -> Result<Exit, Failure> {
+pub(crate) fn compile(args: &CompileArgs) -> Result<Exit, Failure> {
     let target = args.target.as_deref().map(str::parse::<Target>).transpose()?;
     let program = Program::read(&args.artifact)?;
     let options = EngineOptions::new(class(&program.info)).with_target(target);
@@ -28,18 +27,9 @@ pub fn compile(args: &CompileArgs) -> Result<Exit, Failure> {
 }
 
 /// The compiler child: standard input to standard output.
-///
-/// # Errors
-/// What is wrong with the artifact, for the parent to pass on.
-pub fn child(arguments: &[String]) -> Result<Exit, Failure> {
-    match compiler_main(arguments, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()) {
-        Ok(()) => Ok(Exit::Program(0)),
-        Err(message) => {
-            // The parent puts the file's name in front.
-            let _ = write!(std::io::stderr(), "{message}");
-            Ok(Exit::Program(1))
-        }
-    }
+pub(crate) fn child(arguments: &[String]) -> Exit {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    Exit::Program(compiler_main(arguments, &mut input, &mut output, &mut std::io::stderr()))
 }
 
 /// Writes beside the target and renames, so that a reader sees all or nothing.

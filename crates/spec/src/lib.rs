@@ -3,7 +3,7 @@
 //! This crate is pure: it opens no file, asks no clock, starts no task and depends on no other crate of the
 //! project. It turns text into types and types into text, and decides what covers what.
 
-mod ceiling;
+pub mod ceiling;
 mod digest;
 pub mod grant;
 mod invalid;
@@ -16,7 +16,7 @@ mod suggest;
 pub mod trigger;
 pub mod units;
 
-pub use ceiling::{AboveCeiling, Ceiling, Difference, Effective, Mode, Narrowed};
+pub use ceiling::{AboveCeiling, Ceiling, Difference, Effective, Mode};
 pub use digest::Digest;
 pub use grant::{Access, Direction, Grant, GrantError, GrantId, GrantKind, GrantSet, Request};
 pub use invalid::Invalid;

@@ -16,7 +16,7 @@ use meaning::meaning;
 ///
 /// # Errors
 /// All lines that are no grants.
-pub fn grants(args: &GrantsArgs) -> Result<Exit, Failure> {
+pub(crate) fn grants(args: &GrantsArgs) -> Result<Exit, Failure> {
     let GrantsCommand::Check { lines, against } = &args.command;
     let grants = crate::plan::parse_grants(lines)?;
     let against: Option<Grant> = against.as_deref().map(str::parse).transpose()?;

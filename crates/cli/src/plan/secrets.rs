@@ -10,7 +10,7 @@ const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 /// Secrets that the command line names, and the folder in which systemd puts the others.
 #[derive(Clone, Default)]
-pub struct Secrets {
+pub(crate) struct Secrets {
     files: BTreeMap<String, PathBuf>,
 }
 
@@ -29,7 +29,7 @@ impl Secrets {
     }
 
     /// [`Secrets::read`] for whoever prepares the program.
-    pub fn reader(&self) -> Box<dyn Fn(&str) -> Option<String>> {
+    pub(crate) fn reader(&self) -> Box<dyn Fn(&str) -> Option<String>> {
         let own = self.clone();
         Box::new(move |name| own.read(name))
     }

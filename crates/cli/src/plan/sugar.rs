@@ -57,12 +57,16 @@ fn own_name(host: &str) -> anyhow::Result<String> {
     }
 }
 
+/// `K=V` sets a variable, `K` passes this machine's on. The name is checked as in a grant line; the value is free.
 fn env(spec: &str) -> anyhow::Result<Grant> {
     let (name, value) = match spec.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (spec, None),
     };
-    Ok(Grant::env(name, value)?)
+    match format!("env {name}").parse()? {
+        Grant::Env { name, .. } => Ok(Grant::Env { name, value: value.map(str::to_owned) }),
+        _ => bail!("not a variable"),
+    }
 }
 
 #[cfg(test)]

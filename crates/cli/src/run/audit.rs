@@ -39,7 +39,7 @@ impl Audit {
     /// The file cannot be written: an audit that is not complete must not look so.
     pub(super) fn close(&self, report: &Report) -> anyhow::Result<()> {
         for grant in &report.grants {
-            append(&self.file, &Line { event: "grant", function: &report.function, what: grant })
+            append(&self.file, &Line { event: "grant", function: Some(&report.function), what: grant })
                 .context("the audit file cannot be written")?;
         }
         Ok(())
@@ -52,7 +52,7 @@ struct Sink {
 
 impl RefusalSink for Sink {
     fn refused(&self, refusal: &Refusal) {
-        if let Err(error) = append(&self.file, &Line { event: "refused", function: &refusal.function, what: refusal }) {
+        if let Err(error) = append(&self.file, &Line { event: "refused", function: None, what: refusal }) {
             notice!("the audit file cannot be written: {error}");
         }
     }
@@ -62,7 +62,8 @@ impl RefusalSink for Sink {
 #[derive(Serialize)]
 struct Line<'a, T> {
     event: &'static str,
-    function: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'a str>,
     #[serde(flatten)]
     what: &'a T,
 }

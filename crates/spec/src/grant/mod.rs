@@ -7,7 +7,6 @@ mod authority;
 mod conflict;
 mod host;
 mod lattice;
-mod make;
 mod methods;
 mod parse;
 mod path;
@@ -41,7 +40,9 @@ use std::time::Duration;
 pub type GrantError = SyntaxError;
 
 /// One permission. Nothing is permitted without one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// `Debug` prints the line, as `Display` does.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grant {
     /// `dir ./site as /www read`: a folder of this machine.
     Dir {

@@ -1,14 +1,15 @@
 //! What a grant means: the accesses it permits.
 
 use super::url_path::canonical_path;
-use super::{Grant, Host, HostPattern, Ports, Request};
+use super::{Grant, Host, HostPattern, Request};
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::cell::OnceCell;
+use std::net::{IpAddr, SocketAddr};
 
 impl Grant {
     /// True when the grant permits this access.
     pub fn permits(&self, request: &Request<'_>) -> bool {
-        Asked::new(request).is_some_and(|asked| self.permits_asked(&asked))
+        self.permits_asked(&Asked::new(request))
     }
 
     /// The names that the grant lets a guest look up: those of `dns`, and those it may connect to.
@@ -37,10 +38,10 @@ impl Grant {
             (Self::Http { .. }, Request::Http { .. }) => self.permits_http(asked),
             (Self::TcpConnect { host, ports }, Request::TcpConnect { addr, .. })
             | (Self::UdpConnect { host, ports }, Request::UdpConnect { addr, .. }) => {
-                connects(host, ports, asked.host.as_ref(), addr)
+                ports.contains(addr.port()) && asked.reaches(host, Some(addr.ip()))
             }
             (Self::ListenTcp { port }, Request::ListenTcp { port: wanted }) => port == wanted,
-            (own, Request::Resolve { .. }) => match (own.resolvable(), &asked.host) {
+            (own, Request::Resolve { .. }) => match (own.resolvable(), asked.host()) {
                 (Some(pattern), Some(Host::Name(name))) => pattern.names(name),
                 _ => false,
             },
@@ -59,41 +60,51 @@ impl Grant {
     fn permits_http(&self, asked: &Asked<'_>) -> bool {
         let Self::Http { methods, url } = self else { return false };
         let Request::Http { method, scheme, addr, port, .. } = asked.request else { return false };
-        let (Some(host), Some(path)) = (&asked.host, &asked.path) else { return false };
         *scheme == url.scheme
             && url.ports.contains(*port)
             && methods.contains(method)
-            && url.path.matches_canonical(path)
-            && url.host.permits(host, *addr)
+            && asked.path().is_some_and(|path| url.path.matches_canonical(path))
+            && asked.reaches(&url.host, *addr)
     }
 }
 
-fn connects(pattern: &HostPattern, ports: &Ports, host: Option<&Host>, addr: &SocketAddr) -> bool {
-    let reaches = match host {
-        Some(host) => pattern.permits(host, Some(addr.ip())),
-        None => pattern.names_address(addr.ip()),
-    };
-    reaches && ports.contains(addr.port())
-}
-
-/// A request whose host and path are in canonical form, made once and compared with many grants.
+/// A request that is compared with many grants: its host and path are put into canonical form at most once.
 pub(super) struct Asked<'a> {
     request: &'a Request<'a>,
-    host: Option<Host>,
-    path: Option<Cow<'a, str>>,
+    host: OnceCell<Option<Host>>,
+    path: OnceCell<Option<Cow<'a, str>>>,
 }
 
 impl<'a> Asked<'a> {
-    /// `None` for a host or path that no grant can name: nobody permits it.
-    pub(super) fn new(request: &'a Request<'a>) -> Option<Self> {
-        let (host, path) = match request {
-            Request::Http { host, path, .. } => (Some(*host), Some(*path)),
-            Request::TcpConnect { host, .. } | Request::UdpConnect { host, .. } => (*host, None),
-            Request::Resolve { name } => (Some(*name), None),
-            _ => (None, None),
-        };
-        let host = host.map(str::parse).transpose().ok()?;
-        let path = path.map(canonical_path).transpose().ok()?;
-        Some(Self { request, host, path })
+    pub(super) const fn new(request: &'a Request<'a>) -> Self {
+        Self { request, host: OnceCell::new(), path: OnceCell::new() }
     }
+
+    fn reaches(&self, pattern: &HostPattern, resolved: Option<IpAddr>) -> bool {
+        self.host().is_some_and(|host| pattern.permits(host, resolved))
+    }
+
+    /// The name, or the address where no name was asked for; `None` for a text that is no host: nobody permits it.
+    fn host(&self) -> Option<&Host> {
+        let read = || match self.request {
+            Request::Http { host, .. } => host.parse().ok(),
+            Request::TcpConnect { host, addr } | Request::UdpConnect { host, addr } => host_or(*host, addr),
+            Request::Resolve { name } => name.parse().ok(),
+            _ => None,
+        };
+        self.host.get_or_init(read).as_ref()
+    }
+
+    /// `None` for a path that can be read in two ways: nobody permits it.
+    fn path(&self) -> Option<&str> {
+        let read = || match self.request {
+            Request::Http { path, .. } => canonical_path(path).ok(),
+            _ => None,
+        };
+        self.path.get_or_init(read).as_deref()
+    }
+}
+
+fn host_or(host: Option<&str>, addr: &SocketAddr) -> Option<Host> {
+    host.map_or(Some(Host::Address(addr.ip())), |host| host.parse().ok())
 }

@@ -31,7 +31,9 @@ impl fmt::Display for GrantId {
 }
 
 /// Grants in the order they were written, each once. A set permits what one of its grants permits.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+///
+/// `Debug` prints the list of lines.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct GrantSet {
     grants: Vec<(GrantId, Grant)>,
 }
@@ -71,7 +73,7 @@ impl GrantSet {
 
     /// The first grant that permits this access.
     pub fn find(&self, request: &Request<'_>) -> Option<&GrantId> {
-        let asked = Asked::new(request)?;
+        let asked = Asked::new(request);
         self.grants.iter().find(|(_, grant)| grant.permits_asked(&asked)).map(|(id, _)| id)
     }
 
@@ -139,6 +141,12 @@ impl Extend<Grant> for GrantSet {
 impl FromIterator<Grant> for GrantSet {
     fn from_iter<I: IntoIterator<Item = Grant>>(grants: I) -> Self {
         Self::new(grants)
+    }
+}
+
+impl fmt::Debug for GrantSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.grants()).finish()
     }
 }
 

@@ -21,7 +21,8 @@ fn pieces(grant: &Grant) -> Vec<Grant> {
 
 /// Takes off the ports that each grant covers, until none is left.
 fn ports_covered(grants: &[(GrantId, Grant)], piece: &Grant) -> bool {
-    let mut left = ports(piece).cloned();
+    let Some(all) = ports(piece) else { return false };
+    let mut left = Some(all.clone());
     for (_, own) in grants {
         let Some(open) = &left else { return true };
         let Some(shared) = ports(own).and_then(|own| own.meet(open)) else { continue };
@@ -29,7 +30,7 @@ fn ports_covered(grants: &[(GrantId, Grant)], piece: &Grant) -> bool {
             left = open.minus(&shared);
         }
     }
-    left.is_none() && ports(piece).is_some()
+    left.is_none()
 }
 
 const fn ports(grant: &Grant) -> Option<&Ports> {
