@@ -103,6 +103,12 @@ pub(crate) struct Word {
 }
 
 impl Word {
+    /// Where bytes of the word's text stand in the line; the whole word if quotes or escapes are between.
+    pub(crate) fn part(&self, bytes: Range<usize>) -> Range<usize> {
+        let plain = self.at.len() == self.text.len();
+        if plain { self.at.start + bytes.start..self.at.start + bytes.end } else { self.at.clone() }
+    }
+
     pub(crate) fn read<T: FromStr<Err = Invalid>>(&self) -> Result<T, Flaw> {
         self.text.parse().map_err(|error: Invalid| error.at(self.at.clone()))
     }

@@ -83,7 +83,7 @@ fn remedy(text: &str) -> String {
     let guess: String = text.to_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
     let guess = guess.trim_matches('-');
     let rule = format!("names are 1 to {NAME_CHARS_MAX} of a-z, 0-9 and -");
-    if text.is_ascii() && !guess.is_empty() && fault(guess).is_none() && !text.contains("..") {
+    if text.is_ascii() && !text.contains(['/', '\\']) && fault(guess).is_none() {
         format!("{rule}, e.g. {guess:?}")
     } else {
         rule

@@ -145,7 +145,7 @@ impl FromStr for GuestPath {
         }
         if !text.starts_with('/') {
             let what = format!("the guest path {text:?} is not absolute");
-            return Err(Invalid::new(what, format!("write /{}", text.trim_start_matches("./"))));
+            return Err(Invalid::new(what, format!("write /{}", text.trim_start_matches(['.', '/']))));
         }
         if components(text).any(|part| part == "..") {
             return Err(Invalid::new(

@@ -33,10 +33,7 @@ impl PathPattern {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let fail = |what: &str, remedy| Err(Invalid::new(what, remedy));
         if text.contains('?') {
-            return fail(
-                "a query in the path",
-                "leave it out: a grant names paths, and any query goes with them",
-            );
+            return fail("a query in the path", "leave it out: any query goes with the path");
         }
         if text.contains('#') {
             return fail("a fragment in the path", "leave it out: it is never sent");
@@ -190,11 +187,13 @@ fn refuse_ambiguous(text: &str) -> Result<(), Invalid> {
     if decoded.iter().any(|b| *b < 0x20 || *b == 0x7f) {
         return Err(ambiguous(text, "a control character"));
     }
+    if decoded.windows(2).any(is_overlong) || decoded.contains(&0xC0) || decoded.contains(&0xC1) {
+        return Err(ambiguous(text, "a character in a longer form than UTF-8 has for it"));
+    }
     if decoded.contains(&b'\\') {
         return Err(ambiguous(text, "a backslash, which some servers read as a slash"));
     }
-    let twice = decode(&decoded);
-    if twice.len() != decoded.len() && encoded_twice(&decoded) {
+    if encoded_twice(&decoded) {
         return Err(ambiguous(text, "a dot, slash, backslash or percent sign that is encoded twice"));
     }
     if decoded.split(|b| *b == b'/').any(is_dots) {
@@ -205,6 +204,12 @@ fn refuse_ambiguous(text: &str) -> Result<(), Invalid> {
 
 fn encoded_twice(decoded: &[u8]) -> bool {
     decoded.windows(3).any(|w| matches!(w.to_ascii_uppercase().as_slice(), b"%2E" | b"%2F" | b"%5C" | b"%25"))
+}
+
+/// The start of a sequence that spends more bytes on a character than it needs (RFC 3629, 3): a lenient decoder
+/// makes a dot or slash of it.
+fn is_overlong(pair: &[u8]) -> bool {
+    matches!(pair, [0xE0, 0x80..=0x9F] | [0xF0, 0x80..=0x8F])
 }
 
 /// Some servers cut `;parameters` off a segment before they look for dots.

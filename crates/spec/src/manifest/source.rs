@@ -53,7 +53,7 @@ impl FromStr for OciReference {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let fail = |what: String| Invalid::new(what, REMEDY);
         let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>().map_err(|error| fail(error.what))?)),
+            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>()?)),
             None => (text, None),
         };
         let Some((registry, path)) = rest.split_once('/') else {
