@@ -125,7 +125,13 @@ fn random_bytes_of_one_call_are_bounded() {
 #[test]
 fn what_the_host_copies_for_one_call_is_bounded() {
     const NOMEM: i32 = 48;
-    const BADF: i32 = 8;
-    run_under(&["hostcall-fuel=64KiB"], LONG_PATH).exits(NOMEM);
-    run_under(&["hostcall-fuel=2MiB"], LONG_PATH).exits(BADF);
+    const NAMETOOLONG: i32 = 37;
+    let mkdir = |fuel| {
+        let folder = folder(&[("program.wat", LONG_PATH)]);
+        let program = folder.path().join("program.wat");
+        let dir = format!("{}::/data", folder.path().display());
+        run(["run", "--dir", &dir, "--limit", fuel, program.to_str().expect("text")])
+    };
+    mkdir("hostcall-fuel=64KiB").exits(NOMEM);
+    mkdir("hostcall-fuel=2MiB").exits(NAMETOOLONG);
 }

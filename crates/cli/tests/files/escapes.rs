@@ -91,7 +91,8 @@ fn a_link_that_the_guest_makes_itself_leads_nowhere() {
         world.probe(walls, &["symlink", "planted-relative", "../outside/canary.txt"]);
         for path in ["planted", "planted-relative"] {
             refused(&world.probe(walls, &["read", path]));
-            refused(&world.probe(walls, &["write", path, "gotcha"]));
+            refused(&world.probe(walls, &["append", path, "gotcha"]));
+            refused(&world.probe(walls, &["truncate", path]));
         }
     });
 }
