@@ -81,7 +81,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         return Err(Failure::new(Exit::NotPermitted, anyhow!("{shown}: not a regular file")));
     }
     if metadata.len() > ARTIFACT_BYTES_MAX {
-        let too_large = anyhow!("{shown}: {} bytes; a program has at most {ARTIFACT_BYTES_MAX}", metadata.len());
+        let too_large =
+            anyhow!("{shown}: {} bytes; a program has at most {ARTIFACT_BYTES_MAX}", metadata.len());
         return Err(Failure::new(Exit::NotPermitted, too_large));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());

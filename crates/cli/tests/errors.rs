@@ -168,7 +168,10 @@ fn all_problems_of_a_manifest_are_told_at_once() {
 #[test]
 fn a_function_that_the_manifest_does_not_have_is_127_and_the_others_are_named() {
     let folder = folder(&[
-        ("tombolo.toml", "name = \"demo\"\nversion = \"1.0.0\"\n\n[functions.ingest]\ncomponent = \"a.wat\"\n"),
+        (
+            "tombolo.toml",
+            "name = \"demo\"\nversion = \"1.0.0\"\n\n[functions.ingest]\ncomponent = \"a.wat\"\n",
+        ),
         ("a.wat", EXIT),
     ]);
     let manifest = folder.path().join("tombolo.toml");

@@ -34,7 +34,8 @@ fn kill(pid: u32, signal: &str) {
 
 #[test]
 fn arguments_arrive_as_they_were_typed() {
-    let done = run([guest("c-echo").as_os_str(), "-n".as_ref(), "--dir".as_ref(), "ä ö".as_ref(), "".as_ref()]);
+    let done =
+        run([guest("c-echo").as_os_str(), "-n".as_ref(), "--dir".as_ref(), "ä ö".as_ref(), "".as_ref()]);
     done.exits(0).prints("c-echo.wasm\n-n\n--dir\nä ö\n\n");
 }
 
@@ -48,7 +49,11 @@ fn no_variable_is_seen_without_a_grant() {
         b"",
     );
     let granted = granted.exits(0);
-    assert!(granted.stdout.contains("LOG=info") && granted.stdout.contains("PASSED=on"), "{}", granted.stdout);
+    assert!(
+        granted.stdout.contains("LOG=info") && granted.stdout.contains("PASSED=on"),
+        "{}",
+        granted.stdout
+    );
 }
 
 #[test]
@@ -57,7 +62,9 @@ fn a_secret_is_seen_only_with_its_grant() {
     let spec = format!("api-token={}", folder.path().join("token").display());
     let done = finish(tombolo(["run", "--secret", &spec]).arg(guest("c-env")), b"").exits(0);
     assert!(done.stdout.contains("hunter2"), "{}", done.stdout);
-    run(["run", "--secret", "api-token", guest("c-env").to_str().expect("text")]).exits(125).says("api-token");
+    run(["run", "--secret", "api-token", guest("c-env").to_str().expect("text")])
+        .exits(125)
+        .says("api-token");
 }
 
 #[test]
@@ -142,11 +149,19 @@ fn a_report_says_what_was_granted_used_and_refused() {
     let folder = folder(&[("note.txt", "TODO: nothing\n")]);
     let grant = format!("dir {} as /data read", folder.path().display());
     let done = run([
-        "run", "--report", "--grant", &grant, "--grant", "env UNUSED=1",
-        guest("rust-fsprobe").to_str().expect("text"), "read", "note.txt",
+        "run",
+        "--report",
+        "--grant",
+        &grant,
+        "--grant",
+        "env UNUSED=1",
+        guest("rust-fsprobe").to_str().expect("text"),
+        "read",
+        "note.txt",
     ]);
     let done = done.exits(0).says("grants of rust-fsprobe.wasm").says("env UNUSED=1");
-    let line = done.stderr.lines().find(|line| line.contains("as /data read")).expect("the folder has its line");
+    let line =
+        done.stderr.lines().find(|line| line.contains("as /data read")).expect("the folder has its line");
     let used: u64 = line.split_whitespace().rev().nth(1).and_then(|n| n.parse().ok()).expect("a count");
     assert!(used > 0, "the folder was used: {line}");
 }
@@ -158,8 +173,14 @@ fn an_audit_file_holds_json_lines_and_is_appended_to() {
     let grant = format!("dir {} as /data read", folder.path().display());
     for _ in 0..2 {
         let done = run([
-            "run", "--audit", audit.to_str().expect("text"), "--grant", &grant,
-            guest("rust-fsprobe").to_str().expect("text"), "create", "egg",
+            "run",
+            "--audit",
+            audit.to_str().expect("text"),
+            "--grant",
+            &grant,
+            guest("rust-fsprobe").to_str().expect("text"),
+            "create",
+            "egg",
         ]);
         done.exits(1);
     }
@@ -168,7 +189,8 @@ fn an_audit_file_holds_json_lines_and_is_appended_to() {
         text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
     let refusals = lines.iter().filter(|line| line["event"] == "refused").count();
     assert_eq!(refusals, 2, "one refusal a run: {text}");
-    assert!(lines.iter().any(|line| line["event"] == "grant" && line["grant"].as_str().is_some_and(|g| g.ends_with("as /data read"))));
+    assert!(lines.iter().any(|line| line["event"] == "grant"
+        && line["grant"].as_str().is_some_and(|g| g.ends_with("as /data read"))));
 }
 
 #[test]

@@ -47,7 +47,8 @@ mod tests {
     #[test]
     fn the_version_that_is_told_is_the_one_that_is_pinned() {
         let manifest = include_str!("../../../Cargo.toml");
-        let pinned = format!("wasmtime = {{ version = \"={}\"", crate::ENGINE_VERSION.trim_start_matches("wasmtime "));
+        let pinned =
+            format!("wasmtime = {{ version = \"={}\"", crate::ENGINE_VERSION.trim_start_matches("wasmtime "));
         assert!(manifest.contains(&pinned), "Cargo.toml does not say {pinned}");
     }
 }

@@ -9,11 +9,11 @@
 //! This crate does not know where components come from, how they are compiled or who calls them.
 
 pub mod clock;
+pub mod command;
 mod dns;
 pub mod egress;
 mod env;
 pub mod fs;
-pub mod command;
 mod guest;
 mod http_out;
 pub mod ledger;

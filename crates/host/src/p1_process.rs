@@ -26,7 +26,8 @@ const EVENT_BYTES: usize = 32;
 /// Puts both functions over Wasmtime's.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
-    linker.func_wrap(MODULE, "proc_exit", |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code).into()) })?;
+    linker
+        .func_wrap(MODULE, "proc_exit", |code: i32| -> wasmtime::Result<()> { Err(I32Exit(code).into()) })?;
     linker.func_wrap_async(
         MODULE,
         "poll_oneoff",
@@ -84,7 +85,8 @@ impl Sleep {
     }
 
     fn answers_fit(&self, memory: &[u8], events: i32, stored: i32) -> bool {
-        let fits = |at: i32, bytes: usize| offset(at).checked_add(bytes).is_some_and(|end| end <= memory.len());
+        let fits =
+            |at: i32, bytes: usize| offset(at).checked_add(bytes).is_some_and(|end| end <= memory.len());
         fits(events, EVENT_BYTES) && fits(stored, 4)
     }
 

@@ -47,7 +47,10 @@ impl Plan {
 fn of_file(program: &Path, rest: Vec<String>, given: &ProgramArgs) -> Result<Plan, Failure> {
     if program.as_os_str().as_encoded_bytes().starts_with(b"-") {
         let shown = program.display();
-        return Err(anyhow!("unknown flag {shown}; see `tombolo run --help` (a file of that name is ./{shown})").into());
+        return Err(anyhow!(
+            "unknown flag {shown}; see `tombolo run --help` (a file of that name is ./{shown})"
+        )
+        .into());
     }
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     let (grants, secrets) = sugar::grants(given)?;
@@ -72,7 +75,10 @@ fn of_manifest(file: &Path, name: &str, rest: Vec<String>, given: &ProgramArgs) 
     Ok(Plan {
         program: artifact(function, &base, name)?,
         function: name.to_owned(),
-        arguments: std::iter::once(name.to_owned()).chain(function.args.iter().cloned()).chain(rest).collect(),
+        arguments: std::iter::once(name.to_owned())
+            .chain(function.args.iter().cloned())
+            .chain(rest)
+            .collect(),
         grants: join(function.grants.resolve(&host_path(&base)?), added.resolve(&host_path(&here()?)?)),
         limits: limits(given, &function.limits)?,
         base,
@@ -86,7 +92,8 @@ fn of_manifest(file: &Path, name: &str, rest: Vec<String>, given: &ProgramArgs) 
 /// The file cannot be read, or all its problems.
 pub(crate) fn read_manifest(file: &Path) -> Result<Manifest, Failure> {
     let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file).with_context(|| format!("{shown}: the manifest cannot be read"))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("{shown}: the manifest cannot be read"))?;
     Ok(Manifest::parse(&text, &shown)?)
 }
 
@@ -107,8 +114,12 @@ fn artifact(function: &Function, base: &Path, name: &str) -> anyhow::Result<Path
 /// Limits: flags over what the manifest says over the defaults.
 pub(crate) fn limits(given: &ProgramArgs, manifest: &LimitOverrides) -> anyhow::Result<Limits> {
     let mut typed = LimitOverrides::default();
-    let wrong: Vec<String> =
-        given.limits.iter().filter_map(|line| typed.set_line(line).err()).map(|error| error.to_string()).collect();
+    let wrong: Vec<String> = given
+        .limits
+        .iter()
+        .filter_map(|line| typed.set_line(line).err())
+        .map(|error| error.to_string())
+        .collect();
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n"));
     }
@@ -117,7 +128,8 @@ pub(crate) fn limits(given: &ProgramArgs, manifest: &LimitOverrides) -> anyhow::
 
 /// Parses grant lines; all that are wrong are told at once.
 pub(crate) fn parse_grants(lines: &[String]) -> anyhow::Result<GrantSet> {
-    let (good, bad): (Vec<_>, Vec<_>) = lines.iter().map(|line| line.parse::<Grant>()).partition(Result::is_ok);
+    let (good, bad): (Vec<_>, Vec<_>) =
+        lines.iter().map(|line| line.parse::<Grant>()).partition(Result::is_ok);
     if bad.is_empty() {
         return Ok(good.into_iter().flatten().collect());
     }
@@ -135,7 +147,8 @@ fn here() -> anyhow::Result<PathBuf> {
 }
 
 fn host_path(path: &Path) -> anyhow::Result<HostPath> {
-    let text = path.to_str().with_context(|| format!("{}: not UTF-8, so no grant can name it", path.display()))?;
+    let text =
+        path.to_str().with_context(|| format!("{}: not UTF-8, so no grant can name it", path.display()))?;
     text.parse().with_context(|| format!("{text}: no folder that a grant can name"))
 }
 

@@ -51,8 +51,8 @@ impl Job<'_> {
     }
 
     fn try_run(&self, entered: &Entered, code: Authenticated, template: Template) -> Result<Exit, Failure> {
-        let program =
-            Program::load(self.engine.clone(), code, self.wasi, template).map_err(|error| self.not_ready(error))?;
+        let program = Program::load(self.engine.clone(), code, self.wasi, template)
+            .map_err(|error| self.not_ready(error))?;
         let template = program.template();
         let layers = entered
             .lock_down(&Policy { require: self.require.clone(), ..policy(template) })

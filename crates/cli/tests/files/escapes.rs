@@ -16,7 +16,12 @@ fn what_is_granted_can_be_used() {
 #[test]
 fn dots_do_not_lead_out() {
     on_each_wall(|world, walls| {
-        for path in ["../outside/canary.txt", "sub/../../outside/canary.txt", "./.././outside/canary.txt", "../../../../../../../../etc/passwd"] {
+        for path in [
+            "../outside/canary.txt",
+            "sub/../../outside/canary.txt",
+            "./.././outside/canary.txt",
+            "../../../../../../../../etc/passwd",
+        ] {
             refused(&world.probe(walls, &["read", path]));
             refused(&world.probe(walls, &["write", path, "gotcha"]));
         }
@@ -101,7 +106,14 @@ fn a_link_that_the_guest_makes_itself_leads_nowhere() {
 fn proc_does_not_lead_out() {
     on_each_wall(|world, walls| {
         world.plant_symlink("work/proc", "/proc");
-        for path in ["proc/self/environ", "proc/self/maps", "proc/self/root/etc/passwd", "proc/1/environ", "proc/self/fd/0", "proc/self/cwd/Cargo.toml"] {
+        for path in [
+            "proc/self/environ",
+            "proc/self/maps",
+            "proc/self/root/etc/passwd",
+            "proc/1/environ",
+            "proc/self/fd/0",
+            "proc/self/cwd/Cargo.toml",
+        ] {
             refused(&world.probe(walls, &["read", path]));
         }
         refused(&world.probe(walls, &["write", "proc/self/mem", CANARY]));

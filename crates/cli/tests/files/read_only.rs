@@ -21,7 +21,11 @@ fn a_read_only_folder_takes_no_change_at_all() {
             let arguments: Vec<&str> = ["--at", "/shown"].iter().chain(act).copied().collect();
             refused(&world.probe(walls, &arguments));
         }
-        assert_eq!(std::fs::read_dir(world.path("shown")).expect("it is there").count(), 1, "nothing was added");
+        assert_eq!(
+            std::fs::read_dir(world.path("shown")).expect("it is there").count(),
+            1,
+            "nothing was added"
+        );
     });
 }
 

@@ -82,7 +82,8 @@ impl World {
             .collect();
         names.sort();
         assert_eq!(names, ["canary.txt", "folder"], "something was put beside the canary");
-        let shown = std::fs::read_to_string(self.path("shown/read-me.txt")).expect("what is shown is still there");
+        let shown =
+            std::fs::read_to_string(self.path("shown/read-me.txt")).expect("what is shown is still there");
         assert_eq!(shown, "shown", "a read-only file was changed");
     }
 }

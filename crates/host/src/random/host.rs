@@ -53,7 +53,9 @@ impl RandomView<'_> {
 
 /// A guest asked for more random bytes in one call than its limit says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{asked} random bytes in one call are more than the limit; raise it with random={asked}B (now {limit}B)")]
+#[error(
+    "{asked} random bytes in one call are more than the limit; raise it with random={asked}B (now {limit}B)"
+)]
 pub struct RandomTooLarge {
     /// Bytes asked for.
     pub asked: u64,

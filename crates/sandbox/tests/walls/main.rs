@@ -71,7 +71,11 @@ fn works_without_walls(act: &Act, user: User) -> Result<(), Failed> {
 
 fn refused_by_all(act: &Act, user: User) -> Result<(), Failed> {
     let report = scenario::start(act, user, None)?;
-    expect(&report, report.outcome != Outcome::Done && !report.seen, "the act should be refused, and not be seen")
+    expect(
+        &report,
+        report.outcome != Outcome::Done && !report.seen,
+        "the act should be refused, and not be seen",
+    )
 }
 
 fn refused_alone(act: &Act, user: User, layer: Layer, expected: Outcome) -> Result<(), Failed> {
@@ -79,7 +83,11 @@ fn refused_alone(act: &Act, user: User, layer: Layer, expected: Outcome) -> Resu
     if !report.in_force.contains(&layer) {
         return skip(&format!("{layer} is not in force on this machine"));
     }
-    expect(&report, report.outcome == expected && !report.seen, &format!("expected {expected:?}, and not to be seen"))
+    expect(
+        &report,
+        report.outcome == expected && !report.seen,
+        &format!("expected {expected:?}, and not to be seen"),
+    )
 }
 
 fn expect(report: &Report, holds: bool, what: &str) -> Result<(), Failed> {

@@ -10,7 +10,8 @@ use libtest_mimic::{Failed, Trial};
 use rustix::process::{Resource, Rlimit, getegid, geteuid, getpid, getrlimit, setrlimit};
 use rustix::thread::CapabilitySet;
 use tombolo_sandbox::{
-    CellPlan, Layer, Policy, Requirement, SandboxError, Status, Verdict, lock_down, probe, probe_fully, run_in_cell,
+    CellPlan, Layer, Policy, Requirement, SandboxError, Status, Verdict, lock_down, probe, probe_fully,
+    run_in_cell,
 };
 
 use crate::act::{call, nothing};
@@ -24,7 +25,9 @@ type Check = (&'static str, Option<&'static [Layer]>, fn(&Stage));
 
 const CHECKS: &[Check] = &[
     ("without walls a crash leaves a core file", Some(&[]), |stage| assert_eq!(core_files(stage), 1)),
-    ("without core files a crash leaves none", Some(&[Layer::NoCore]), |stage| assert_eq!(core_files(stage), 0)),
+    ("without core files a crash leaves none", Some(&[Layer::NoCore]), |stage| {
+        assert_eq!(core_files(stage), 0)
+    }),
     ("if not dumpable a crash leaves no core file", Some(&[Layer::NotDumpable]), |stage| {
         assert_eq!(core_files(stage), 0);
     }),
@@ -37,7 +40,11 @@ const CHECKS: &[Check] = &[
     }),
     ("a limit on core files cannot be raised again", Some(&[Layer::NoCore]), limit_stays),
     ("no capability is left", Some(&[Layer::Capabilities]), no_capability),
-    ("no capability is left in a user namespace", Some(&[Layer::Capabilities, Layer::UserNamespace]), no_capability),
+    (
+        "no capability is left in a user namespace",
+        Some(&[Layer::Capabilities, Layer::UserNamespace]),
+        no_capability,
+    ),
     ("files made in a cell belong to the user", None, files_belong_to_the_user),
     ("a cell is the first process of its namespace, and its C library knows", None, first_process),
     ("a lock-down with another thread is refused", None, other_thread),
@@ -88,7 +95,10 @@ pub(crate) fn run(name: &str, stage: &Stage) -> bool {
 fn core_files(stage: &Stage) -> usize {
     let unlimited = Rlimit { current: None, maximum: getrlimit(Resource::Core).maximum };
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
-    if unlimited.maximum.is_some() || setrlimit(Resource::Core, unlimited).is_err() || pattern.starts_with(['|', '/']) {
+    if unlimited.maximum.is_some()
+        || setrlimit(Resource::Core, unlimited).is_err()
+        || pattern.starts_with(['|', '/'])
+    {
         println!("cannot: core files are limited, or go elsewhere ({})", pattern.trim());
         std::process::exit(0);
     }
@@ -143,7 +153,10 @@ fn no_capability(stage: &Stage) {
     let bounded = geteuid().is_root();
     let (verdict, told) = perform(nothing, stage, |_| {
         let sets = rustix::thread::capabilities(None)?;
-        assert!(sets.effective.is_empty() && sets.permitted.is_empty() && sets.inheritable.is_empty(), "{sets:?}");
+        assert!(
+            sets.effective.is_empty() && sets.permitted.is_empty() && sets.inheritable.is_empty(),
+            "{sets:?}"
+        );
         // SAFETY: the call takes one number.
         let bounding = |number: &i32| unsafe { libc::prctl(libc::PR_CAPBSET_READ, *number, 0, 0, 0) } == 1;
         assert!(!bounded || (0..41).filter(bounding).count() == 0);
@@ -208,7 +221,11 @@ fn requirement(_: &Stage) {
         run_in_cell(&CellPlan::default(), |entered| {
             match entered.lock_down(&Policy { require, ..Policy::default() }) {
                 Ok(_) => 0,
-                Err(error @ SandboxError::Missing { .. }) if error.to_string().contains("mount (Landlock") => 1,
+                Err(error @ SandboxError::Missing { .. })
+                    if error.to_string().contains("mount (Landlock") =>
+                {
+                    1
+                }
                 Err(error) => panic!("{error}"),
             }
         })
@@ -256,7 +273,11 @@ fn setuid_program(name: &str, user: User, walls: &[Layer]) -> Result<(), Failed>
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o4755))?;
     let output = scenario::output_with(name, user, Some(walls), &[(PROGRAM, program.as_os_str())])?;
     let expected = if name == NEW_RIGHTS { "0" } else { "65534" };
-    if output == expected { Ok(()) } else { Err(format!("effective user {output}, expected {expected}").into()) }
+    if output == expected {
+        Ok(())
+    } else {
+        Err(format!("effective user {output}, expected {expected}").into())
+    }
 }
 
 fn start_setuid_program(stage: &Stage) {

@@ -64,7 +64,8 @@ fn every_number_gets_the_answer_of_the_lists() {
     for policy in policies() {
         let entries = entries(&policy);
         let program = program::compile(arch(), &entries).expect("compile the filter");
-        let by_number: HashMap<u32, &Entry> = entries.iter().map(|&entry| (entry.number as u32, entry)).collect();
+        let by_number: HashMap<u32, &Entry> =
+            entries.iter().map(|&entry| (entry.number as u32, entry)).collect();
         for number in (0..2000).chain([0x4000_0000, 0x4000_0001, u32::MAX - 1, u32::MAX]) {
             let answer = run(&program, arch(), number, [u64::MAX; 6]);
             match by_number.get(&number).map(|entry| entry.answer) {
@@ -117,10 +118,15 @@ fn arguments_are_looked_at() {
         assert_eq!(ask(&strict, libc::SYS_clone, &[flags]), expected, "{flags:#x}");
     }
     let own = std::process::id().into();
-    assert!(ask(&strict, libc::SYS_tgkill, &[own, 5, 6]) && !ask(&strict, libc::SYS_tgkill, &[own + 1, 5, 6]));
+    assert!(
+        ask(&strict, libc::SYS_tgkill, &[own, 5, 6]) && !ask(&strict, libc::SYS_tgkill, &[own + 1, 5, 6])
+    );
     // Reading a limit, not writing one, and not of another process; a pointer has 64 bits.
     assert!(ask(&strict, libc::SYS_prlimit64, &[0, 7, 0, 1 << 40]));
-    assert!(!ask(&strict, libc::SYS_prlimit64, &[0, 7, 1 << 40]) && !ask(&strict, libc::SYS_prlimit64, &[9, 7, 0]));
+    assert!(
+        !ask(&strict, libc::SYS_prlimit64, &[0, 7, 1 << 40])
+            && !ask(&strict, libc::SYS_prlimit64, &[9, 7, 0])
+    );
 }
 
 #[test]
@@ -130,7 +136,12 @@ fn every_entry_has_a_reason_and_no_list_contradicts_another() {
         for entry in entries(&policy) {
             assert!(entry.why.len() > 5, "{}", entry.number);
             let kills = matches!(entry.answer, Answer::Kill);
-            assert_eq!(*deadly.entry(entry.number).or_insert(kills), kills, "{} is in two lists", entry.number);
+            assert_eq!(
+                *deadly.entry(entry.number).or_insert(kills),
+                kills,
+                "{} is in two lists",
+                entry.number
+            );
         }
     }
 }
