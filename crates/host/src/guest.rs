@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tombolo_engine::{Budget, HasBudget};
+use tombolo_engine::{Budget, HasBudget, LimitHit};
+use tombolo_spec::LimitName;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -51,7 +52,7 @@ impl Guest {
         Guest {
             table,
             clocks: Clocks::new(template.clock()),
-            stdio: Slot::new(stdio, limits.output_bytes),
+            stdio: Slot::new(stdio, limits.output_bytes.map(|_| LimitHit::of(&limits.all, LimitName::Output))),
             budget: Budget::new(&limits.all),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),
@@ -95,7 +96,7 @@ impl Guest {
 
     pub(crate) fn random(&mut self) -> RandomView<'_> {
         let uses = self.template.random_grant().and_then(|index| self.template.ledger().counter(index));
-        RandomView { bytes_max: self.template.limits().random_bytes, uses }
+        RandomView { limits: &self.template.limits().all, uses }
     }
 
     pub(crate) fn fs(&mut self) -> FsView<'_> {

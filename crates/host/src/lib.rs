@@ -24,6 +24,8 @@ pub mod random;
 mod sockets;
 pub mod stdio;
 mod template;
+#[cfg(test)]
+mod testing;
 
 pub use egress::{Network, NetworkConfig};
 pub use env::MissingSecret;

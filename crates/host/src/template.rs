@@ -97,14 +97,8 @@ impl Template {
         let dirs = Dirs::open(&parts.grants, &parts.base, parts.blocking)?;
         Ok(Template {
             ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
-            limits: HostLimits::new(&parts.limits),
-            environment: Environment::new(
-                parts.args,
-                parts.env,
-                &parts.grants,
-                &parts.host_env,
-                &parts.secrets,
-            )?,
+            limits: HostLimits::new(parts.limits),
+            environment: Environment::new(parts.args, parts.env, &parts.grants, &parts.host_env, &parts.secrets)?,
             p1_fs: p1_filesystem(&dirs)?,
             dirs,
             clock: clock(&parts.grants),
