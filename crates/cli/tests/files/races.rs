@@ -10,7 +10,7 @@ fn a_name_that_turns_into_a_link_while_it_is_opened_never_shows_the_canary() {
         std::fs::create_dir(world.path("work/door")).expect("a folder");
         std::fs::write(world.path("work/door/canary.txt"), "decoy").expect("a file");
         let spinner = spin(&world.path("work"));
-        let done = world.run(walls, "c-race", &["open", "door/canary.txt", "3000"]);
+        let done = world.run(walls, "c-race", &["open", "door/canary.txt", "20000"]);
         drop(spinner);
         assert_eq!(done.code, Some(0), "{}", done.stderr);
         assert!(!done.stdout.contains(CANARY), "the race was won: {}", done.stdout);
@@ -22,7 +22,7 @@ fn a_name_that_turns_into_a_link_while_it_is_opened_never_shows_the_canary() {
 struct Spinner(std::process::Child);
 
 fn spin(work: &std::path::Path) -> Spinner {
-    let script = "cd \"$1\"; while :; do mv door kept; ln -s ../outside door; rm door; mv kept door; done";
+    let script = "cd \"$1\"; while :; do mv door kept; ln -s ../outside door; rm door; mv kept door; sleep 0.003; done";
     let child = std::process::Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(work)
