@@ -105,7 +105,7 @@ fn computing(peers: &Peers) -> Vec<Contest> {
         contest("SHA-256 in Rust", "rust-sha256", "256"),
         contest("JSON in Rust", "rust-json", "10000"),
         contest("sort in C", "c-sort", "4000000"),
-        contest("sort in Rust", "rust-sort", "30000000"),
+        contest("sort in Rust", "rust-sort", "6000000"),
     ]
 }
 
