@@ -18,6 +18,7 @@ mod http_out;
 pub mod ledger;
 mod limits;
 mod link;
+mod p1;
 pub mod random;
 mod sockets;
 pub mod stdio;
