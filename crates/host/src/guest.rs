@@ -6,7 +6,6 @@ use tombolo_engine::{Budget, HasBudget, LimitHit};
 use tombolo_spec::LimitName;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
-use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -19,6 +18,7 @@ use crate::fs::origins::Origins;
 use crate::fs::p2::FsView;
 use crate::http_out::Hooks;
 use crate::ledger::Ledger;
+use crate::p1::P1State;
 use crate::random::host::RandomView;
 use crate::sockets;
 use crate::stdio::{LogStream, OutputHandle, Slot, StdinHandle, Stdio};
@@ -37,7 +37,9 @@ pub struct Guest {
     fs: WasiFilesystemCtx,
     sockets: Option<WasiSocketsCtx>,
     wasi: Option<WasiCtx>,
-    p1: Option<Box<WasiP1Ctx>>,
+    p1: P1State,
+    /// Variables of this instance alone.
+    env: Vec<(String, String)>,
     http: WasiHttpCtx,
     hooks: Hooks,
 }
@@ -58,7 +60,8 @@ impl Guest {
             fs: WasiFilesystemCtx::default(),
             sockets: None,
             wasi: None,
-            p1: None,
+            p1: P1State::default(),
+            env: Vec::new(),
             http,
             hooks: Hooks::new(Arc::clone(&template)),
             template,
@@ -113,16 +116,32 @@ impl Guest {
         WasiFilesystemCtxView { ctx: &mut self.fs, table: &mut self.table }
     }
 
-    pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
-        if self.p1.is_none() {
-            let mut built = self.builder().build_p1();
-            *built.ctx().ctx.filesystem() = self.template.p1_filesystem();
-            self.p1 = Some(Box::new(built));
-        }
-        match &mut self.p1 {
-            Some(p1) => p1,
-            None => unreachable!("made above"),
-        }
+    /// The descriptors of 0.1, filled with the first call.
+    pub(crate) fn fds(&mut self) -> &mut P1State {
+        self.p1.open(self.template.granted_dirs());
+        &mut self.p1
+    }
+
+    pub(crate) fn stdio(&mut self) -> &mut Slot {
+        &mut self.stdio
+    }
+
+    /// Adds a variable to this instance's environment, in the place of one with the same name: what a CGI request
+    /// or an event says about itself.
+    pub fn set_env(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.env.push((name.into(), value.into()));
+    }
+
+    /// This instance's variables, each name once.
+    pub(crate) fn env_vars(&self) -> impl Iterator<Item = (&str, &str)> {
+        let granted = self.template.environment().vars.iter();
+        let granted = granted.filter(|(name, _)| !self.env.iter().any(|(own, _)| own == name));
+        granted.chain(&self.env).map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Remembers that a limit was hit which the guest may survive.
+    pub(crate) fn refuse_limit(&mut self, name: LimitName) {
+        self.budget.refuse(name);
     }
 
     fn builder(&mut self) -> WasiCtxBuilder {
@@ -132,8 +151,8 @@ impl Guest {
             .stdin(StdinHandle(Arc::clone(shared)))
             .stdout(OutputHandle::new(Arc::clone(shared), LogStream::Stdout))
             .stderr(OutputHandle::new(Arc::clone(shared), LogStream::Stderr));
-        let environment = self.template.environment();
-        builder.args(&environment.args).envs(&environment.vars);
+        let vars: Vec<_> = self.env_vars().collect();
+        builder.args(&self.template.environment().args).envs(&vars);
         builder
     }
 }

@@ -19,7 +19,7 @@ mod http_out;
 pub mod ledger;
 mod limits;
 mod link;
-mod p1_process;
+mod p1;
 pub mod random;
 mod sockets;
 pub mod stdio;

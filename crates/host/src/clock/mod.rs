@@ -8,8 +8,8 @@
 //! | no grant | whole seconds | 10 ms |
 //! | `clock 1ms` | 1 ms | 1 ms |
 //!
-//! Fine clocks are what timing attacks on neighbours need, hence the grant. Timers and sleeps are not rounded:
-//! they delay the guest alone. The monotonic clock starts at zero with each instance, so it tells nothing about
+//! Fine clocks are what timing attacks on neighbours need, hence the grant. A sleep for a duration is not rounded:
+//! it delays the guest alone. A timer for a moment ends when the guest's own clock shows that moment. The monotonic clock starts at zero with each instance, so it tells nothing about
 //! the machine's uptime.
 
 mod policy;
@@ -55,10 +55,18 @@ impl Clocks {
         saturating_ns(self.resolution.monotonic)
     }
 
-    /// How long to wait until the monotonic clock has passed `when_ns`; measured on the exact clock, so that a
-    /// timer never ends a tick too late.
+    /// How long to wait until the guest's monotonic clock shows `when_ns`. What it shows is rounded down, so the
+    /// wait is for the next step: a timer that ended before would make the guest spin until its clock agrees.
     pub(crate) fn until(&self, when_ns: u64) -> Duration {
-        Duration::from_nanos(when_ns).saturating_sub(self.origin.elapsed())
+        let when = policy::round_up(Duration::from_nanos(when_ns), self.resolution.monotonic);
+        when.saturating_sub(self.origin.elapsed())
+    }
+
+    /// The same for the wall clock.
+    pub(crate) fn until_wall(&self, when_ns: u64) -> Duration {
+        let when = policy::round_up(Duration::from_nanos(when_ns), self.resolution.wall);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        when.saturating_sub(now)
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct RandomView<'a> {
 }
 
 impl RandomView<'_> {
-    fn count(&self) {
+    pub(crate) fn count(&self) {
         if let Some(uses) = self.uses {
             uses.used();
         }

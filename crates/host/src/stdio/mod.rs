@@ -23,7 +23,7 @@ pub use pipe::{OutputReader, output_pipe};
 pub use shared::ClosedPipe;
 
 pub(crate) use p2::{OutputHandle, StdinHandle};
-pub(crate) use shared::{Shared, Slot};
+pub(crate) use shared::{Shared, Slot, WriteError};
 
 /// Which of a guest's two output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -56,7 +56,7 @@ impl Slot {
 
 /// The three streams of one guest.
 pub(crate) struct Shared {
-    pub(super) stdin: Input,
+    stdin: Input,
     stdout: Channel,
     stderr: Channel,
     left_bytes: AtomicU64,
@@ -78,6 +78,14 @@ impl Shared {
             left_bytes: AtomicU64::new(limit.and_then(|limit| limit.value.raw()).unwrap_or(u64::MAX)),
             limit,
         }
+    }
+
+    pub(crate) fn stdin(&self) -> &Input {
+        &self.stdin
+    }
+
+    pub(crate) fn is_terminal(&self, stream: LogStream) -> bool {
+        self.channel(stream).output.is_terminal()
     }
 
     pub(super) fn channel(&self, stream: LogStream) -> &Channel {
