@@ -42,7 +42,6 @@ pub(crate) struct Counters {
     /// From admission until the instance is ready to be called.
     pub(crate) start: Histogram,
     pub(crate) canceled: AtomicU64,
-    pub(crate) log_lines_dropped: AtomicU64,
 }
 
 /// The sum of one function's counters over all worker threads.
@@ -53,7 +52,6 @@ pub(crate) struct Totals {
     pub(crate) duration: Distribution,
     pub(crate) start: Distribution,
     pub(crate) canceled: u64,
-    pub(crate) log_lines_dropped: u64,
 }
 
 /// A [`Histogram`] at one moment.
@@ -85,7 +83,6 @@ impl Totals {
         self.duration.add(&counters.duration);
         self.start.add(&counters.start);
         self.canceled += counters.canceled.load(Relaxed);
-        self.log_lines_dropped += counters.log_lines_dropped.load(Relaxed);
     }
 }
 

@@ -145,11 +145,11 @@ pub(crate) struct GuestLine<'a> {
     pub(crate) event: &'static str,
     pub(crate) function: &'a str,
     pub(crate) revision: &'a str,
-    #[serde(serialize_with = "super::time::display")]
-    pub(crate) request: super::RequestId,
+    #[serde(serialize_with = "super::time::hex64")]
+    pub(crate) request: u64,
     pub(crate) stream: &'static str,
-    pub(crate) text: &'a str,
-    /// Lines of this function that were dropped before this one, over its budget.
+    pub(crate) text: std::borrow::Cow<'a, str>,
+    /// Lines of this function that were dropped so far, over its budget.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) dropped: u64,
 }

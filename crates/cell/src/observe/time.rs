@@ -54,6 +54,11 @@ pub(crate) fn hex<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(&format_args!("{value:032x}"))
 }
 
+/// Serialises as 16 hex digits.
+pub(crate) fn hex64<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{value:016x}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::Timestamp;

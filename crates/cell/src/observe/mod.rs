@@ -1,0 +1,16 @@
+//! What a cell says about itself: log lines, metrics, traces.
+
+mod call;
+mod counters;
+mod guest_log;
+mod id;
+mod log;
+pub(crate) mod metrics;
+mod time;
+
+pub(crate) use call::Call;
+pub(crate) use counters::{Counters, DURATION_BOUNDS_US, Distribution, Totals};
+pub(crate) use guest_log::{GuestLog, LogBudget};
+pub(crate) use id::{RequestId, TRACEPARENT, Trace};
+pub(crate) use log::{Lines, Log};
+pub(crate) use time::Timestamp;

@@ -1,0 +1,110 @@
+//! One thread of a cell: its runtime, its listeners, its share of the log.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tombolo_engine::{Ticker, TickerGuard};
+use tombolo_host::Guest;
+use wasmtime::Store;
+
+use crate::admit;
+use crate::function::Generation;
+use crate::observe::{Counters, Lines, Log};
+
+/// How long the epoch ticker goes on after the last request.
+const TICKER_COOLDOWN: Duration = Duration::from_secs(1);
+
+/// What the threads of a cell share.
+pub(crate) struct Shared {
+    pub(crate) generation: ArcSwap<Generation>,
+    pub(crate) cell: Arc<admit::Cell>,
+    pub(crate) log: Log,
+    pub(crate) tickers: Vec<Ticker>,
+    /// Requests that reached no function, one set for each worker.
+    pub(crate) unrouted: Arc<[Counters]>,
+}
+
+/// One thread's part.
+pub(crate) struct Worker {
+    pub(crate) index: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) lines: Rc<Lines>,
+    /// Requests since the ticker was last looked at.
+    recent: Cell<bool>,
+    ticking: RefCell<Vec<TickerGuard>>,
+}
+
+impl Worker {
+    pub(crate) fn new(index: usize, shared: Arc<Shared>) -> Rc<Worker> {
+        let lines = Lines::new(shared.log.clone());
+        Rc::new(Worker { index, shared, lines, recent: Cell::new(false), ticking: RefCell::default() })
+    }
+
+    /// The functions that answer now.
+    pub(crate) fn generation(&self) -> arc_swap::Guard<Arc<Generation>> {
+        self.shared.generation.load()
+    }
+
+    /// Counters for requests that reach no function.
+    pub(crate) fn unrouted(&self) -> &Counters {
+        &self.shared.unrouted[self.index]
+    }
+
+    /// Makes sure that guests on this thread are interrupted in time.
+    ///
+    /// The ticker is not started and stopped with each request: it goes on until a while after the last one, so
+    /// that an idle cell does not wake the processor.
+    pub(crate) fn keep_ticking(self: &Rc<Worker>) {
+        self.recent.set(true);
+        if self.ticking.borrow().is_empty() {
+            *self.ticking.borrow_mut() = self.shared.tickers.iter().map(Ticker::guard).collect();
+            tokio::task::spawn_local(Rc::clone(self).stop_ticking_later());
+        }
+    }
+
+    async fn stop_ticking_later(self: Rc<Worker>) {
+        while self.recent.replace(false) || self.shared.cell.instances().0 > 0 {
+            tokio::time::sleep(TICKER_COOLDOWN).await;
+        }
+        self.ticking.borrow_mut().clear();
+    }
+}
+
+thread_local!(static FINISHED: RefCell<Vec<Store<Guest>>> = const { RefCell::new(Vec::new()) });
+
+/// Instances that may wait to be dropped.
+const FINISHED_MAX: usize = 16;
+
+/// Keeps a finished instance until the answer has left: dropping it costs time that the client need not wait for.
+pub(crate) fn bury(store: Store<Guest>) {
+    let full = FINISHED.with_borrow_mut(|finished| {
+        finished.push(store);
+        finished.len() >= FINISHED_MAX
+    });
+    if full {
+        drop_finished_instances();
+    }
+}
+
+/// Drops the instances whose answers have left.
+pub(crate) fn drop_finished_instances() {
+    let finished = FINISHED.with_borrow_mut(std::mem::take);
+    drop(finished);
+}
+
+/// Runs the tasks of HTTP/2 connections on this thread.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LocalExecutor;
+
+impl<F> hyper::rt::Executor<F> for LocalExecutor
+where
+    F: Future<Output = ()> + 'static,
+{
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(task);
+    }
+}
