@@ -5,16 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tombolo_engine::{Code, Engine};
-use tombolo_host::{Guest, Template};
+use tombolo_host::Template;
 use tombolo_spec::{Limits, Trigger};
-use wasmtime::component::Linker;
-use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi::p3::bindings::CommandPre as CommandP3Pre;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::admit::Gate;
-use crate::observe::Counters;
+use crate::link::{self, Entry, Linkers};
+use crate::observe::{Counters, GuestLog, Log};
 use crate::route::Routes;
 
 /// A function that is compiled, loaded and has its rights; what [`serve`](crate::serve) is given.
@@ -45,24 +41,17 @@ pub struct PrepareError {
     pub problem: String,
 }
 
-/// How a function is called: found once, by what its code exports.
-pub(crate) enum Entry {
-    HttpP2(ProxyPre<Guest>),
-    HttpP3(ServicePre<Guest>),
-    CommandP2(CommandPre<Guest>),
-    CommandP3(CommandP3Pre<Guest>),
-    Module(wasmtime::InstancePre<Guest>),
-}
-
 /// A function that is being served.
 pub(crate) struct Function {
     pub(crate) name: Box<str>,
     pub(crate) revision: Box<str>,
-    pub(crate) engine: wasmtime::Engine,
     pub(crate) template: Arc<Template>,
     pub(crate) entry: Entry,
     pub(crate) limits: CallLimits,
     pub(crate) gate: Gate,
+    /// What an instance takes of the cell's memory.
+    pub(crate) memory_bytes: u64,
+    pub(crate) log: Arc<GuestLog>,
     /// One set for each worker thread; kept when the function is swapped.
     pub(crate) counters: Arc<[Counters]>,
 }
@@ -75,7 +64,6 @@ pub(crate) struct CallLimits {
     pub(crate) response_body_bytes: u64,
     pub(crate) headers_bytes: u64,
     pub(crate) idle_time: Duration,
-    pub(crate) logs_bytes_per_second: u64,
 }
 
 /// The functions of a cell at one time, and the way to them. Replaced as a whole.
@@ -87,19 +75,22 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    /// Prepares `functions` for `workers` threads, in parallel. Counters of functions in `before` go on.
+    /// Prepares `functions` for `workers` threads. Counters of functions in `before` go on.
     pub(crate) fn new(
         functions: Vec<PreparedFunction>,
+        engines: &[Engine],
         workers: usize,
         before: &Generation,
+        log: &Log,
     ) -> Result<Generation, PrepareError> {
+        let linkers = Linkers::new(engines);
         let mut generation = Generation::default();
         for prepared in functions {
             let index = generation.functions.len();
             for route in prepared.on.iter().filter_map(Trigger::route) {
                 generation.routes.add(route, index);
             }
-            let function = Function::new(prepared, workers, before)?;
+            let function = Function::new(prepared, &linkers, workers, before, log)?;
             if generation.by_name.insert(function.name.clone(), index).is_some() {
                 let problem = "there are two of this name".into();
                 return Err(PrepareError { function: function.name.into(), problem });
@@ -116,9 +107,17 @@ impl Generation {
 }
 
 impl Function {
-    fn new(prepared: PreparedFunction, workers: usize, before: &Generation) -> Result<Function, PrepareError> {
+    fn new(
+        prepared: PreparedFunction,
+        linkers: &Linkers,
+        workers: usize,
+        before: &Generation,
+        log: &Log,
+    ) -> Result<Function, PrepareError> {
         let PreparedFunction { name, revision, engine, code, template, limits, .. } = prepared;
-        let entry = entry(&engine, code)
+        let memory_bytes = link::initial_memory_bytes(&code).min(limits.memory().0);
+        let entry = linkers
+            .entry(&engine, code)
             .map_err(|problem| PrepareError { function: name.clone(), problem: format!("{problem:#}") })?;
         let counters = match before.named(&name) {
             Some(function) => Arc::clone(&function.counters),
@@ -127,19 +126,15 @@ impl Function {
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         Ok(Function {
             gate: Gate::new(count(limits.concurrency()), count(limits.queue()), limits.queue_time()),
+            log: GuestLog::new(log.clone(), &name, &revision, limits.logs().0),
             limits: CallLimits::new(&limits),
+            memory_bytes,
             name: name.into(),
             revision: revision.into(),
-            engine: engine.raw().clone(),
             template,
             entry,
             counters,
         })
-    }
-
-    /// Whether it speaks HTTP itself, rather than CGI.
-    pub(crate) fn speaks_http(&self) -> bool {
-        matches!(self.entry, Entry::HttpP2(_) | Entry::HttpP3(_))
     }
 }
 
@@ -151,36 +146,6 @@ impl CallLimits {
             response_body_bytes: limits.response_body().0,
             headers_bytes: limits.headers().0,
             idle_time: limits.idle_time(),
-            logs_bytes_per_second: limits.logs().0,
-        }
-    }
-}
-
-/// Links `code` and finds how it is called: an HTTP handler is preferred over a program.
-fn entry(engine: &Engine, code: Code) -> wasmtime::Result<Entry> {
-    match code {
-        Code::Module(module) => {
-            let mut linker = wasmtime::Linker::new(engine.raw());
-            tombolo_host::link_p1(&mut linker)?;
-            Ok(Entry::Module(linker.instantiate_pre(&module)?))
-        }
-        Code::Component(component) => {
-            let mut linker = Linker::new(engine.raw());
-            tombolo_host::link_p2(&mut linker)?;
-            if engine.class() == tombolo_engine::EngineClass::Concurrent {
-                tombolo_host::link_p3(&mut linker)?;
-            }
-            let pre = linker.instantiate_pre(&component)?;
-            if let Ok(entry) = ServicePre::new(pre.clone()) {
-                return Ok(Entry::HttpP3(entry));
-            }
-            if let Ok(entry) = ProxyPre::new(pre.clone()) {
-                return Ok(Entry::HttpP2(entry));
-            }
-            if let Ok(entry) = CommandP3Pre::new(pre.clone()) {
-                return Ok(Entry::CommandP3(entry));
-            }
-            Ok(Entry::CommandP2(CommandPre::new(pre)?))
         }
     }
 }

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
+use crate::admin;
 use crate::body::Body;
 use crate::events;
-use crate::function::{Function, Generation};
-use crate::invoke;
+use crate::function::Function;
+use crate::invoke::{self, Answer, PrefixSegments};
 use crate::listener::Watch;
 use crate::observe::{Call, TRACEPARENT};
 use crate::refusal::Refusal;
@@ -22,23 +23,30 @@ use crate::respond;
 use crate::worker::Worker;
 
 /// Answers one request, always: with what the guest says or with why it could not.
-pub(crate) async fn serve(door: Rc<Door>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let mut call = Call::begin(&door.worker, &door.watch, &request);
-    match answer(&door, &mut call, request).await {
-        Ok(answer) => Ok(respond::respond(call, answer)),
-        Err(refusal) => Ok(respond::refuse(call, refusal)),
+pub(crate) async fn serve(
+    door: Rc<Door>,
+    watch: Rc<Watch>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    if door.kind == DoorKind::Admin {
+        return Ok(admin::answer(&door.worker, &request));
     }
+    let mut call = Call::begin(&door.worker, &watch, &request);
+    Ok(match answer(&door, &watch, &mut call, request).await {
+        Ok(answer) => respond::respond(call, answer).await,
+        Err(refusal) => respond::refuse(call, refusal),
+    })
 }
 
 async fn answer(
     door: &Door,
+    watch: &Watch,
     call: &mut Call,
     mut request: Request<Incoming>,
-) -> Result<invoke::Answer, Refusal> {
-    let generation = door.worker.generation();
-    let function = route(door, &generation, &request)?;
+) -> Result<Answer, Refusal> {
+    let function = route(door, &mut request)?;
     call.routed(&function);
-    check(door, &function, &request)?;
+    check(watch, &function, &request)?;
 
     let pass = function.gate.enter(&door.worker.shared.cell, function.memory_bytes).await?;
     request.headers_mut().insert(TRACEPARENT, call.trace.header());
@@ -46,17 +54,20 @@ async fn answer(
     invoke::invoke(door, call, &function, pass, request).await
 }
 
-/// A public door leads by host, path and method; the control door by the name of the function in the path.
-fn route(door: &Door, generation: &Generation, request: &Request<Incoming>) -> Result<Arc<Function>, Refusal> {
-    match door.kind {
-        DoorKind::Control if events::is_event(request) => events::function(generation, request),
-        _ => generation.routes.find(request).map(|index| Arc::clone(&generation.functions[index])),
+/// By host, path and method; an event on the control socket by the function's name.
+fn route(door: &Door, request: &mut Request<Incoming>) -> Result<Arc<Function>, Refusal> {
+    let generation = door.worker.generation();
+    if door.kind == DoorKind::Control && events::asks_for_event(request) {
+        return events::function(&generation, request);
     }
+    let found = generation.routes.find(request)?;
+    request.extensions_mut().insert(PrefixSegments(found.prefix_segments));
+    Ok(Arc::clone(&generation.functions[found.function]))
 }
 
 /// What can be refused by the head alone.
-fn check(door: &Door, function: &Function, request: &Request<Incoming>) -> Result<(), Refusal> {
-    if door.watch.is_ambiguous() {
+fn check(watch: &Watch, function: &Function, request: &Request<Incoming>) -> Result<(), Refusal> {
+    if watch.is_ambiguous() {
         return Err(Refusal::BadRequest("both Content-Length and Transfer-Encoding"));
     }
     let limits = &function.limits;
@@ -69,12 +80,10 @@ fn check(door: &Door, function: &Function, request: &Request<Incoming>) -> Resul
     Ok(())
 }
 
-/// One connection's way in: what its requests share.
-#[derive(Clone)]
+/// Where a request came in: what the requests of a connection share.
 pub(crate) struct Door {
     pub(crate) worker: Rc<Worker>,
     pub(crate) kind: DoorKind,
-    pub(crate) watch: Rc<Watch>,
     pub(crate) is_tls: bool,
     /// The client's address; a Unix socket has none.
     pub(crate) peer: Option<SocketAddr>,
@@ -82,11 +91,13 @@ pub(crate) struct Door {
     pub(crate) local: Option<SocketAddr>,
 }
 
-/// Who may come in.
+/// Who may come in, and what they get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DoorKind {
-    /// Anybody: requests only.
+    /// Anybody: functions by their routes.
     Public,
     /// The node, over a Unix socket: also events.
     Control,
+    /// The operator: health and metrics.
+    Admin,
 }

@@ -34,7 +34,16 @@ struct Node {
 #[derive(Debug)]
 struct Leaf {
     methods: Methods,
-    function: usize,
+    found: Found,
+}
+
+/// The function that answers, and how it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its index in the cell's list.
+    pub(crate) function: usize,
+    /// How many segments of the path the route spells out.
+    pub(crate) prefix_segments: usize,
 }
 
 impl Routes {
@@ -49,7 +58,8 @@ impl Routes {
             Segment::One => node.one.get_or_insert_default(),
         });
         let leaves = if route.path.rest { &mut node.rest } else { &mut node.end };
-        leaves.push(Leaf { methods: route.methods.clone(), function });
+        let found = Found { function, prefix_segments: route.path.segments.len() };
+        leaves.push(Leaf { methods: route.methods.clone(), found });
         leaves.sort_by_key(|leaf| match &leaf.methods {
             Methods::These(list) => list.len(),
             Methods::Any => usize::MAX,
@@ -57,7 +67,7 @@ impl Routes {
     }
 
     /// The function that answers `request`.
-    pub(crate) fn find<B>(&self, request: &Request<B>) -> Result<usize, Refusal> {
+    pub(crate) fn find<B>(&self, request: &Request<B>) -> Result<Found, Refusal> {
         let host = host(request)?;
         let path = plain_path(request.uri().path())?;
         let Some(below_root) = path.strip_prefix('/') else { return Err(Refusal::NoRoute) };
@@ -65,7 +75,7 @@ impl Routes {
         let own = if self.hosts.is_empty() { None } else { self.hosts.get(&*host_name(host)) };
         let found = own.and_then(|node| search.descend(node, Some(below_root)));
         match found.or_else(|| search.descend(&self.any_host, Some(below_root))) {
-            Some(function) => Ok(function),
+            Some(found) => Ok(found),
             None => Err(search.refusal()),
         }
     }
@@ -79,35 +89,35 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// `path` is what follows the slash after this node, or `None` at the end.
-    fn descend(&mut self, node: &Node, path: Option<&str>) -> Option<usize> {
+    fn descend(&mut self, node: &Node, path: Option<&str>) -> Option<Found> {
         let Some(path) = path else { return self.choose(&node.end) };
         let (segment, below) = match path.split_once('/') {
             Some((segment, below)) => (segment, Some(below)),
             None => (path, None),
         };
         if let Some(child) = node.literals.get(segment)
-            && let Some(function) = self.descend(child, below)
+            && let Some(found) = self.descend(child, below)
         {
-            return Some(function);
+            return Some(found);
         }
         if let Some(child) = &node.one
             && !segment.is_empty()
             && !segment.contains("%2F")
-            && let Some(function) = self.descend(child, below)
+            && let Some(found) = self.descend(child, below)
         {
-            return Some(function);
+            return Some(found);
         }
         self.choose(&node.rest)
     }
 
     /// A route for GET answers HEAD as well (RFC 9110, section 9.3.2).
-    fn choose(&mut self, leaves: &[Leaf]) -> Option<usize> {
+    fn choose(&mut self, leaves: &[Leaf]) -> Option<Found> {
         let as_get = *self.method == Method::HEAD;
         let takes = |leaf: &&Leaf| {
             leaf.methods.contains(self.method.as_str()) || as_get && leaf.methods.contains(Method::GET.as_str())
         };
         if let Some(leaf) = leaves.iter().find(takes) {
-            return Some(leaf.function);
+            return Some(leaf.found);
         }
         for leaf in leaves {
             if let Methods::These(list) = &leaf.methods {
@@ -193,7 +203,7 @@ mod tests {
             routes.add(trigger.route().expect("a route"), index);
         }
         let request = Request::builder().method(method).uri(path).header(HOST, host).body(()).expect("a request");
-        routes.find(&request).map(|index| ROUTES[index]).map_err(|refusal| refusal.status().as_u16())
+        routes.find(&request).map(|found| ROUTES[found.function]).map_err(|refusal| refusal.status().as_u16())
     }
 
     #[test]

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tombolo_engine::{Ticker, TickerGuard};
 use tombolo_host::Guest;
 use wasmtime::Store;
 
 use crate::admit;
 use crate::function::Generation;
+use crate::listener::Closing;
 use crate::observe::{Counters, Lines, Log};
 
 /// How long the epoch ticker goes on after the last request.
@@ -23,7 +25,11 @@ pub(crate) struct Shared {
     pub(crate) generation: ArcSwap<Generation>,
     pub(crate) cell: Arc<admit::Cell>,
     pub(crate) log: Log,
+    pub(crate) engines: Vec<tombolo_engine::Engine>,
+    /// One for each engine.
     pub(crate) tickers: Vec<Ticker>,
+    /// Connections that each worker holds at most.
+    pub(crate) connections: usize,
     /// Requests that reached no function, one set for each worker.
     pub(crate) unrouted: Arc<[Counters]>,
 }
@@ -33,6 +39,8 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) lines: Rc<Lines>,
+    pub(crate) closing: Rc<Closing>,
+    connections: Rc<Connections>,
     /// Requests since the ticker was last looked at.
     recent: Cell<bool>,
     ticking: RefCell<Vec<TickerGuard>>,
@@ -41,7 +49,16 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(index: usize, shared: Arc<Shared>) -> Rc<Worker> {
         let lines = Lines::new(shared.log.clone());
-        Rc::new(Worker { index, shared, lines, recent: Cell::new(false), ticking: RefCell::default() })
+        LINES.set(Some(Rc::clone(&lines)));
+        Rc::new(Worker {
+            index,
+            shared,
+            lines,
+            closing: Rc::default(),
+            connections: Rc::default(),
+            recent: Cell::new(false),
+            ticking: RefCell::default(),
+        })
     }
 
     /// The functions that answer now.
@@ -52,6 +69,34 @@ impl Worker {
     /// Counters for requests that reach no function.
     pub(crate) fn unrouted(&self) -> &Counters {
         &self.shared.unrouted[self.index]
+    }
+
+    /// A place for one more connection, if there is one; given up by dropping it.
+    pub(crate) fn connection(&self) -> Option<ConnectionPlace> {
+        let count = &self.connections.count;
+        (count.get() < self.shared.connections).then(|| {
+            count.set(count.get() + 1);
+            ConnectionPlace(Rc::clone(&self.connections))
+        })
+    }
+
+    /// Waits until there is no connection.
+    pub(crate) async fn idle(&self) {
+        while self.connections.count.get() > 0 {
+            self.connections.left.notified().await;
+        }
+    }
+
+    /// Whether the worker is told to end.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.has_begun()
+    }
+
+    /// The largest head that any function takes, in bytes.
+    pub(crate) fn head_bytes_max(&self) -> usize {
+        let generation = self.generation();
+        let largest = generation.functions.iter().map(|function| function.limits.headers_bytes).max();
+        largest.map_or(HEAD_BYTES, |bytes| usize::try_from(bytes).unwrap_or(HEAD_BYTES).max(HEAD_BYTES))
     }
 
     /// Makes sure that guests on this thread are interrupted in time.
@@ -72,6 +117,34 @@ impl Worker {
         }
         self.ticking.borrow_mut().clear();
     }
+}
+
+/// The largest head that is read where no function says otherwise.
+const HEAD_BYTES: usize = 32 * 1024;
+
+/// The connections of one worker.
+#[derive(Debug, Default)]
+struct Connections {
+    count: Cell<usize>,
+    left: Notify,
+}
+
+/// One connection's place among those of its worker.
+#[derive(Debug)]
+pub(crate) struct ConnectionPlace(Rc<Connections>);
+
+impl Drop for ConnectionPlace {
+    fn drop(&mut self) {
+        self.0.count.set(self.0.count.get() - 1);
+        self.0.left.notify_one();
+    }
+}
+
+thread_local!(static LINES: RefCell<Option<Rc<Lines>>> = const { RefCell::new(None) });
+
+/// Adds a line to the log of the worker on this thread, or says that there is none.
+pub(crate) fn log_line(line: &impl serde::Serialize) -> bool {
+    LINES.with_borrow(|lines| lines.as_ref().map(|lines| lines.line(line)).is_some())
 }
 
 thread_local!(static FINISHED: RefCell<Vec<Store<Guest>>> = const { RefCell::new(Vec::new()) });

@@ -15,6 +15,8 @@ pub(crate) enum Head {
     Slot(Arc<Slot>),
     /// The guest prints it.
     Cgi(CgiReader),
+    /// There is none: the guest's end says whether it took the event.
+    Event,
 }
 
 /// Holds a head from when the guest hands it over until it is looked for, which is right after.
@@ -39,6 +41,7 @@ impl Head {
                 Poll::Ready(answer) => answer,
                 Poll::Pending => None,
             },
+            Head::Event => None,
         };
         match answer {
             Some(answer) => Poll::Ready(answer.map_err(Refusal::GuestBrokeHttp)),

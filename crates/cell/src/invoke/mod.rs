@@ -15,13 +15,14 @@ use http::{Request, Response};
 use tombolo_engine::Fault;
 use tombolo_host::stdio::{Input, Output};
 use tombolo_host::{Guest, Stdio};
-use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi::I32Exit;
 
+pub(crate) use cgi::{Elsewhere, PrefixSegments};
 pub(crate) use running::{Ended, Frames, Rest, Running, refusal};
 
 use crate::admit::Pass;
-use crate::function::{Entry, Function};
+use crate::function::Function;
+use crate::link::Entry;
 use crate::observe::Call;
 use crate::path::Door;
 use crate::refusal::Refusal;
@@ -65,7 +66,9 @@ pub(crate) async fn invoke(
         Entry::HttpP2(pre) => p2::call(setting(Input::closed(), log(function, call)), pre.clone(), request)
             .map_err(|error| Refusal::BadRequest(unusable(&error)))?,
         Entry::HttpP3(pre) => p3::call(setting(Input::closed(), log(function, call)), pre.clone(), request),
-        program => cgi::call(door, function, program, setting, request).await?,
+        program => {
+            cgi::call(door, function, program.clone(), setting, log(function, call), request).await?
+        }
     };
     let response = running.head().await?;
     Ok(Answer { response, running, function: Arc::clone(function) })

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::Response;
+use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tombolo_engine::Fault;
 use wasmtime_wasi_http::Error;
@@ -67,6 +68,21 @@ impl Running {
         self.ended.is_some()
     }
 
+    /// Whether the guest has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// What the guest came to, if it has ended.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.ended.clone()
+    }
+
+    /// Why the guest ended, if it did and not well. Gives up one that has not.
+    pub(crate) fn into_fault(self) -> Option<Fault> {
+        self.ended.and_then(Result::err)
+    }
+
     /// Why the guest ended, if it did and not well.
     pub(crate) fn fault(&self) -> Option<&Fault> {
         self.ended.as_ref().and_then(|ended| ended.as_ref().err())
@@ -84,7 +100,7 @@ impl Running {
                 return Poll::Ready(Err(Refusal::BodyTooLarge { limit_bytes: self.limits.body_bytes }));
             }
             if ended {
-                return Poll::Ready(Err(self.no_answer()));
+                return Poll::Ready(self.end_as_answer());
             }
             self.poll_deadline(&mut deadline, cx).map(Err)
         })
@@ -97,10 +113,14 @@ impl Running {
         self.guest.map(|guest| Rest { guest, deadline, _pass: self.pass })
     }
 
-    fn no_answer(&mut self) -> Refusal {
-        match self.ended.take() {
-            Some(Err(fault)) => refusal(fault),
-            _ => Refusal::GuestBrokeHttp("it returned without an answer".into()),
+    /// The guest has ended without an answer, which is one when it was given an event.
+    fn end_as_answer(&self) -> Result<Response<Frames>, Refusal> {
+        let is_event = matches!(self.head, Head::Event);
+        match self.fault() {
+            None if is_event => Ok(no_content()),
+            None => Err(Refusal::GuestBrokeHttp("it returned without an answer".into())),
+            Some(Fault::Exit(code)) if is_event => Err(Refusal::Trapped(format!("it exited with code {code}"))),
+            Some(fault) => Err(refusal(fault.clone())),
         }
     }
 
@@ -134,6 +154,13 @@ impl Rest {
             },
         }
     }
+}
+
+fn no_content() -> Response<Frames> {
+    let empty = http_body_util::Empty::new().map_err(|never| match never {});
+    let mut response = Response::new(empty.boxed_unsync());
+    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    response
 }
 
 /// Why there is no answer, in the terms of HTTP.

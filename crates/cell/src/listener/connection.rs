@@ -50,6 +50,11 @@ impl Protocols {
         Protocols { http1, http2, patience }
     }
 
+    /// How long clients may take.
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
     /// Answers requests on `io` until the client leaves, is too slow, or the cell drains.
     pub(crate) async fn serve<T>(&self, io: T, is_http2: bool, door: Door, closing: Rc<Closing>)
     where
@@ -57,8 +62,9 @@ impl Protocols {
     {
         let watch = Watch::new(!is_http2);
         let io = TokioIo::new(Watched::new(io, Rc::clone(&watch)));
-        let door = Rc::new(door.watched_by(Rc::clone(&watch)));
-        let service = hyper::service::service_fn(move |request| path::serve(Rc::clone(&door), request));
+        let (door, seen) = (Rc::new(door), Rc::clone(&watch));
+        let service =
+            hyper::service::service_fn(move |request| path::serve(Rc::clone(&door), Rc::clone(&seen), request));
         if is_http2 {
             let connection = pin!(self.http2.serve_connection(io, service));
             supervise(connection, http2::Connection::graceful_shutdown, &watch, &self.patience, &closing).await;
@@ -80,6 +86,14 @@ impl Closing {
     pub(crate) fn begin(&self) {
         self.begun.set(true);
         self.notify.notify_waiters();
+    }
+
+    /// Waits for the beginning.
+    pub(crate) async fn begun(&self) {
+        let told = self.notify.notified();
+        if !self.has_begun() {
+            told.await;
+        }
     }
 
     pub(crate) fn has_begun(&self) -> bool {

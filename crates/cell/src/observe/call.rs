@@ -1,5 +1,6 @@
 //! The record of one request, from its head until the last byte of its answer has left.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ pub(crate) struct Call {
     status: Option<StatusCode>,
     refusal: Option<Refusal>,
     /// What went wrong after the answer had begun.
-    failure: Option<String>,
+    failure: RefCell<Option<String>>,
 }
 
 impl Call {
@@ -45,13 +46,18 @@ impl Call {
             function: None,
             status: None,
             refusal: None,
-            failure: None,
+            failure: RefCell::default(),
         }
     }
 
     /// The request's name.
     pub(crate) fn id(&self) -> RequestId {
         self.trace.request
+    }
+
+    /// The request's method.
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
     }
 
     /// The function that answers is known.
@@ -78,8 +84,8 @@ impl Call {
     }
 
     /// The answer had begun and could not be ended as it should.
-    pub(crate) fn failed(&mut self, failure: String) {
-        self.failure.get_or_insert(failure);
+    pub(crate) fn noticed(&self, failure: String) {
+        self.failure.borrow_mut().get_or_insert(failure);
     }
 
     fn counters(&self) -> Option<&Counters> {
@@ -87,7 +93,7 @@ impl Call {
     }
 
     fn count(&self, duration: Duration) {
-        let counters = self.counters().unwrap_or(&self.worker.unrouted);
+        let counters = self.counters().unwrap_or(self.worker.unrouted());
         match self.status {
             Some(status) => counters.answered(status, duration),
             None => drop(counters.canceled.fetch_add(1, std::sync::atomic::Ordering::Relaxed)),
@@ -111,7 +117,7 @@ impl Call {
             status: self.status.map_or(CLIENT_LEFT, |status| status.as_u16()),
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             refusal: self.refusal.as_ref().map(Refusal::name),
-            cause: self.refusal.as_ref().map(Refusal::to_string).or_else(|| self.failure.clone()),
+            cause: self.refusal.as_ref().map(Refusal::to_string).or_else(|| self.failure.borrow().clone()),
         }
     }
 }

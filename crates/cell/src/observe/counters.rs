@@ -76,6 +76,11 @@ impl Counters {
 }
 
 impl Totals {
+    /// Requests that ended in any way.
+    pub(crate) fn calls(&self) -> u64 {
+        self.classes.iter().sum::<u64>() + self.canceled
+    }
+
     /// Adds one worker's counters.
     pub(crate) fn add(&mut self, counters: &Counters) {
         add_all(&mut self.classes, &counters.classes);

@@ -45,7 +45,7 @@ impl LogSink for GuestLog {
         if !self.budget.spend(line.len() as u64 + LINE_OVERHEAD_BYTES, self.budget.began.elapsed().as_nanos() as u64) {
             return;
         }
-        self.log.line(&GuestLine {
+        let line = GuestLine {
             time: Timestamp::now(),
             event: "guest",
             function: &self.function,
@@ -57,7 +57,10 @@ impl LogSink for GuestLog {
             },
             text: String::from_utf8_lossy(line),
             dropped: self.dropped(),
-        });
+        };
+        if !crate::worker::log_line(&line) {
+            self.log.line(&line);
+        }
     }
 }
 

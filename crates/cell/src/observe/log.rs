@@ -43,6 +43,12 @@ impl Log {
         self.dropped.load(Relaxed)
     }
 
+    /// Ends the log once everything handed in so far is written.
+    pub(crate) fn end(&self) {
+        // An empty block is the mark; a writer that is gone needs none.
+        let _ = self.blocks.send(Vec::new());
+    }
+
     /// One line from outside of a worker, such as "configuration swapped".
     pub(crate) fn line(&self, line: &impl Serialize) {
         let mut block = Vec::new();
@@ -59,6 +65,9 @@ impl Log {
 
 fn write_all(blocks: Receiver<Vec<u8>>, mut out: Box<dyn Write + Send>) {
     for block in blocks {
+        if block.is_empty() {
+            return;
+        }
         // Whoever read the log may be gone; requests go on without.
         let _ = out.write_all(&block).and_then(|()| out.flush());
     }
