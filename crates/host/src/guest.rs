@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use tombolo_engine::{Budget, HasBudget};
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clock::Clocks;
+use crate::clock::p2::ClocksView;
+use crate::fs::origins::Origins;
+use crate::fs::p2::FsView;
 use crate::http_out::Hooks;
 use crate::ledger::Ledger;
+use crate::random::host::RandomView;
 use crate::stdio::{LogStream, OutputHandle, Slot, StdinHandle, Stdio};
 use crate::template::Template;
 
@@ -19,10 +24,12 @@ use crate::template::Template;
 /// Cheap to make: what the guest does not touch is not built. Made by [`Template::instantiate`].
 pub struct Guest {
     template: Arc<Template>,
-    pub(crate) table: ResourceTable,
-    pub(crate) clocks: Clocks,
+    table: ResourceTable,
+    clocks: Clocks,
     stdio: Slot,
     budget: Budget,
+    origins: Origins,
+    fs: WasiFilesystemCtx,
     wasi: Option<WasiCtx>,
     p1: Option<Box<WasiP1Ctx>>,
     http: WasiHttpCtx,
@@ -31,16 +38,18 @@ pub struct Guest {
 
 impl Guest {
     pub(crate) fn new(template: Arc<Template>, stdio: Stdio) -> Guest {
-        let limits = template.instance_limits();
+        let limits = template.limits();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.handles);
+        table.set_max_capacity(limits.instance.handles);
         let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(template.header_bytes_max());
+        http.set_field_size_limit(limits.header_bytes);
         Guest {
             table,
-            clocks: Clocks::new(template.clock_resolution()),
-            stdio: Slot::new(stdio, limits.output_bytes),
-            budget: Budget::new(limits),
+            clocks: Clocks::new(template.clock()),
+            stdio: Slot::new(stdio, limits.instance.output_bytes),
+            budget: Budget::new(limits.instance),
+            origins: Origins::default(),
+            fs: WasiFilesystemCtx::default(),
             wasi: None,
             p1: None,
             http,
@@ -49,19 +58,43 @@ impl Guest {
         }
     }
 
-    /// The counts of this guest's function.
-    pub fn ledger(&self) -> &Arc<Ledger> {
-        self.template.ledger()
-    }
-
     /// What this guest was made from.
     pub fn template(&self) -> &Arc<Template> {
         &self.template
     }
 
+    /// The counts of this guest's function.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        self.template.ledger()
+    }
+
+    pub(crate) fn clocks(&mut self) -> ClocksView<'_> {
+        ClocksView { clocks: self.clocks, table: &mut self.table }
+    }
+
+    pub(crate) fn random(&mut self) -> RandomView<'_> {
+        let uses = self.template.random_grant().and_then(|index| self.template.ledger().counter(index));
+        RandomView { bytes_max: self.template.limits().random_bytes, uses }
+    }
+
+    pub(crate) fn fs(&mut self) -> FsView<'_> {
+        FsView {
+            table: &mut self.table,
+            origins: &mut self.origins,
+            ctx: &mut self.fs,
+            template: &self.template,
+        }
+    }
+
+    /// The files of this guest for what wasmtime-wasi does with open descriptors.
+    pub(crate) fn wasi_fs(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView { ctx: &mut self.fs, table: &mut self.table }
+    }
+
     pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
         if self.p1.is_none() {
-            let built = self.builder().build_p1();
+            let mut built = self.builder().build_p1();
+            *built.ctx().ctx.filesystem() = self.template.p1_filesystem();
             self.p1 = Some(Box::new(built));
         }
         match &mut self.p1 {
@@ -77,7 +110,8 @@ impl Guest {
             .stdin(StdinHandle(Arc::clone(shared)))
             .stdout(OutputHandle::new(Arc::clone(shared), LogStream::Stdout))
             .stderr(OutputHandle::new(Arc::clone(shared), LogStream::Stderr));
-        self.template.prepare_ctx(&mut builder);
+        let environment = self.template.environment();
+        builder.args(&environment.args).envs(&environment.vars);
         builder
     }
 }
@@ -98,6 +132,12 @@ impl WasiView for Guest {
             Some(ctx) => WasiCtxView { ctx, table: &mut self.table },
             None => unreachable!("made above"),
         }
+    }
+}
+
+impl wasmtime_wasi_io::IoView for Guest {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
     }
 }
 

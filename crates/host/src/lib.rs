@@ -9,14 +9,18 @@
 //! This crate does not know where components come from, how they are compiled or who calls them.
 
 pub mod clock;
+mod env;
+pub mod fs;
 mod guest;
 mod http_out;
 pub mod ledger;
+mod limits;
 mod link;
 pub mod random;
 pub mod stdio;
 mod template;
 
+pub use env::MissingSecret;
 pub use guest::Guest;
 pub use ledger::Ledger;
 pub use link::{link_p1, link_p2, link_p3};

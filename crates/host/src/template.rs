@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tombolo_engine::InstanceLimits;
-use tombolo_spec::{Grant, GrantSet, Limits};
+use tombolo_spec::{Grant, GrantId, GrantSet, Limits, Profile, Request};
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::clock::Resolution;
 use crate::env::{Environment, MissingSecret};
-use crate::fs::{Blocking, Dirs, OpenDirError};
+use crate::fs::policy::FsPolicy;
+use crate::fs::{Blocking, Dirs, GrantedDir, OpenDirError};
 use crate::guest::Guest;
 use crate::ledger::{Ledger, RefusalSink};
 use crate::limits::HostLimits;
@@ -47,7 +47,7 @@ impl TemplateParts {
             function: function.to_owned(),
             args: vec![function.to_owned()],
             grants,
-            limits: Limits::default(),
+            limits: Limits::defaults(Profile::Run),
             base: PathBuf::from("."),
             env: Vec::new(),
             host_env: Box::new(|_| None),
@@ -74,7 +74,9 @@ pub struct Template {
     limits: HostLimits,
     environment: Environment,
     dirs: Dirs,
+    p1_fs: WasiFilesystemCtx,
     clock: Resolution,
+    random: Option<usize>,
 }
 
 impl Template {
@@ -83,12 +85,15 @@ impl Template {
     /// # Errors
     /// A directory that cannot be opened, a secret that is not there.
     pub fn prepare(parts: TemplateParts) -> Result<Template, PrepareError> {
+        let dirs = Dirs::open(&parts.grants, &parts.base, parts.blocking)?;
         Ok(Template {
             ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
             limits: HostLimits::new(&parts.limits),
             environment: Environment::new(parts.args, parts.env, &parts.grants, &parts.host_env, &parts.secrets)?,
-            dirs: Dirs::open(&parts.grants, &parts.base, parts.blocking)?,
+            p1_fs: p1_filesystem(&dirs)?,
+            dirs,
             clock: clock(&parts.grants),
+            random: parts.grants.find(&Request::Random).map(GrantId::index),
             grants: parts.grants,
         })
     }
@@ -97,4 +102,67 @@ impl Template {
     pub fn instantiate(self: &Arc<Template>, stdio: Stdio) -> Guest {
         Guest::new(Arc::clone(self), stdio)
     }
+
+    /// What the function may do.
+    pub fn grants(&self) -> &GrantSet {
+        &self.grants
+    }
+
+    /// What its grants were used for so far.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// The directories it sees, for the rules of the layers below.
+    pub fn dirs(&self) -> &[GrantedDir] {
+        &self.dirs.list
+    }
+
+    pub(crate) fn limits(&self) -> &HostLimits {
+        &self.limits
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    pub(crate) fn clock(&self) -> Resolution {
+        self.clock
+    }
+
+    pub(crate) fn random_grant(&self) -> Option<usize> {
+        self.random
+    }
+
+    pub(crate) fn fs_policy(&self) -> FsPolicy<'_> {
+        FsPolicy { dirs: &self.dirs, grants: &self.grants, ledger: &self.ledger }
+    }
+
+    pub(crate) fn p1_filesystem(&self) -> WasiFilesystemCtx {
+        self.p1_fs.clone()
+    }
+}
+
+/// The finest clock that a grant gives.
+fn clock(grants: &GrantSet) -> Resolution {
+    let steps = grants.iter().filter_map(|(_, grant)| match grant {
+        Grant::Clock { resolution } => Some(*resolution),
+        _ => None,
+    });
+    steps.min().map_or(Resolution::COARSE, Resolution::granted)
+}
+
+fn p1_filesystem(dirs: &Dirs) -> Result<WasiFilesystemCtx, OpenDirError> {
+    let mut builder = WasiCtxBuilder::new();
+    builder.allow_blocking_current_thread(dirs.blocking == Blocking::Inline);
+    for dir in &dirs.list {
+        let path = format!("/proc/self/fd/{}", rustix::fd::AsRawFd::as_raw_fd(&dir.fd()));
+        let perms = if dir.writable() { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        builder.preopened_dir(&path, &dir.guest, perms).map_err(|error| OpenDirError {
+            grant: dir.grant().text().to_owned(),
+            path: path.into(),
+            source: std::io::Error::other(error.to_string()),
+        })?;
+    }
+    Ok(builder.build().filesystem().clone())
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use tombolo_spec::{Access, Grant, GrantId, GrantSet};
+use wasmtime_wasi::filesystem::Dir;
+use wasmtime_wasi::{FsPerms, OpenMode};
 
 /// Whether file operations may hold up the thread that runs the guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,23 +34,23 @@ pub struct OpenDirError {
 }
 
 /// A directory of this machine that a guest sees.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct GrantedDir {
-    pub(crate) file: Arc<File>,
+    /// Open, and shared by all instances.
+    pub(crate) dir: Dir,
     pub(crate) guest: Arc<str>,
-    pub(crate) writable: bool,
     pub(crate) grant: GrantId,
 }
 
 impl GrantedDir {
     /// The open directory, for rules of the layers below.
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+        self.dir.dir.as_fd()
     }
 
     /// Whether the guest may change what is in it.
     pub fn writable(&self) -> bool {
-        self.writable
+        self.dir.perms == FsPerms::ReadWrite
     }
 
     /// The grant it comes from.
@@ -58,7 +60,7 @@ impl GrantedDir {
 }
 
 /// All directories of a function.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Dirs {
     pub(crate) list: Vec<GrantedDir>,
     pub(crate) blocking: Blocking,
@@ -78,14 +80,21 @@ impl Dirs {
                 source,
             })?;
             list.push(GrantedDir {
-                file: Arc::new(file),
+                dir: shared(file, *access, blocking),
                 guest: guest.as_str().into(),
-                writable: *access == Access::ReadWrite,
                 grant: id.clone(),
             });
         }
         Ok(Dirs { list, blocking })
     }
+}
+
+fn shared(file: File, access: Access, blocking: Blocking) -> Dir {
+    let (perms, mode) = match access {
+        Access::Read => (FsPerms::ReadOnly, OpenMode::READ),
+        Access::ReadWrite => (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE),
+    };
+    Dir::new(file, perms, mode, blocking == Blocking::Inline)
 }
 
 fn open_dir(path: &Path) -> io::Result<File> {

@@ -9,15 +9,18 @@
 //! own C library, so a path outside every grant never reaches the host and is no refusal here; the guest gets
 //! its library's "no such file" or "bad descriptor".
 
-mod beneath;
+pub(crate) mod beneath;
 mod dirs;
+pub(crate) mod errors;
 #[cfg_attr(feature = "bypass-wasi-fs-checks", allow(dead_code, reason = "the bypass has no walk of its own"))]
 mod manual;
+pub(crate) mod meta;
+pub(crate) mod origins;
+pub(crate) mod p2;
+mod p3;
 mod path;
+pub(crate) mod policy;
 mod resolve;
-
-#[cfg(test)]
-mod tests;
 
 pub use dirs::{Blocking, GrantedDir, OpenDirError};
 

@@ -1,7 +1,7 @@
 //! What a guest may do with a path, and how that is counted.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags};
@@ -20,6 +20,12 @@ pub(crate) struct Site {
     pub(crate) dir: usize,
 }
 
+impl Site {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
 /// The directories of a function with all that decides about them.
 #[derive(Clone, Copy)]
 pub(crate) struct FsPolicy<'a> {
@@ -35,7 +41,7 @@ impl FsPolicy<'_> {
     /// `EPERM` when the grant is for reading only.
     pub(crate) fn may_write(&self, site: &Site, path: &str) -> Result<(), Errno> {
         let Some(dir) = self.dirs.list.get(site.dir) else { return Err(Errno::BADF) };
-        if dir.writable {
+        if dir.writable() {
             return Ok(());
         }
         self.refuse(dir, path, Access::ReadWrite, Reason::ReadOnly { remedy: self.writable(dir) });

@@ -30,17 +30,14 @@ impl Refusals {
         let why = reason.to_string();
         let news = {
             let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-            match list.iter_mut().find(|known| known.request == request && known.reason == why) {
-                Some(known) => {
-                    known.count += 1;
-                    known.count.is_power_of_two().then(|| known.clone())
-                }
+            match list.iter().position(|known| known.request == request && known.reason == why) {
+                Some(known) => count_up(&mut list[known]),
                 None if list.len() == REFUSALS_MAX => {
                     self.dropped.fetch_add(1, Ordering::Relaxed);
                     None
                 }
                 None => {
-                    list.push(Refusal {
+                    let refusal = Refusal {
                         first: SystemTime::now(),
                         function: function.to_owned(),
                         request,
@@ -48,8 +45,9 @@ impl Refusals {
                         remedy: reason.remedy().map(str::to_owned),
                         reason: why,
                         count: 1,
-                    });
-                    list.last().cloned()
+                    };
+                    list.push(refusal.clone());
+                    Some(refusal)
                 }
             }
         };
@@ -64,4 +62,10 @@ impl Refusals {
         let list = self.list.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (list, self.dropped.load(Ordering::Relaxed))
     }
+}
+
+/// Counts one more; the refusal itself when that is news.
+fn count_up(known: &mut Refusal) -> Option<Refusal> {
+    known.count += 1;
+    known.count.is_power_of_two().then(|| known.clone())
 }

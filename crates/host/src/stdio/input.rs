@@ -1,9 +1,12 @@
 //! Where standard input comes from.
 
-use std::io::IsTerminal as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, ReadBuf};
 use wasmtime_wasi::cli::{AsyncStdinStream, IsTerminal, StdinStream};
 use wasmtime_wasi::p2::InputStream;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
@@ -35,13 +38,13 @@ impl Input {
 
     /// What `reader` gives; read only as far as the guest asks, plus one buffer.
     pub fn reader(reader: impl AsyncRead + Send + Unpin + 'static) -> Input {
-        Input(Source::Stream(Box::new(AsyncStdinStream::new(reader))))
+        Input(Source::Stream(Box::new(AsyncStdinStream::new(Exclusive(Mutex::new(reader))))))
     }
 }
 
 impl IsTerminal for Input {
     fn is_terminal(&self) -> bool {
-        matches!(self.0, Source::Inherit) && std::io::stdin().is_terminal()
+        matches!(self.0, Source::Inherit) && io::IsTerminal::is_terminal(&io::stdin())
     }
 }
 
@@ -60,5 +63,15 @@ impl StdinStream for Input {
             Source::Inherit => StdinStream::p2_stream(&tokio::io::stdin()),
             Source::Stream(stream) => stream.p2_stream(),
         }
+    }
+}
+
+/// A reader that only its owner ever touches, in a form that may be named from several threads.
+struct Exclusive<R>(Mutex<R>);
+
+impl<R: AsyncRead + Unpin> AsyncRead for Exclusive<R> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let reader = self.get_mut().0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(reader).poll_read(cx, buffer)
     }
 }

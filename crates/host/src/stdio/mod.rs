@@ -16,15 +16,13 @@ mod shared;
 
 pub(crate) mod p2;
 
-#[cfg(test)]
-mod tests;
-
 pub use input::Input;
 pub use lines::{LINE_BYTES_MAX, LogSink};
 pub use output::Output;
 pub use pipe::{OutputReader, output_pipe};
 pub use shared::{ClosedPipe, OutputLimit};
 
+pub(crate) use p2::{OutputHandle, StdinHandle};
 pub(crate) use shared::{Shared, Slot};
 
 /// Which of a guest's two output streams.
