@@ -1,6 +1,7 @@
 //! The name of an entry of the cache.
 
-use tombolo_engine::{Digest, EngineClass, Target};
+use tombolo_engine::{EngineClass, Target};
+use tombolo_spec::Digest;
 
 /// What compiled code was compiled from, and for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
