@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tombolo_engine::{Code, Engine};
+use tombolo_engine::{Code, Engine, LimitHit};
 use tombolo_host::Template;
-use tombolo_spec::{Limits, Trigger};
+use tombolo_spec::{LimitName, Limits, Trigger};
 
 use crate::admit::Gate;
 use crate::link::{self, Entry, Linkers};
@@ -64,6 +64,7 @@ pub(crate) struct CallLimits {
     pub(crate) response_body_bytes: u64,
     pub(crate) headers_bytes: u64,
     pub(crate) idle_time: Duration,
+    pub(crate) time_is_up: LimitHit,
 }
 
 /// The functions of a cell at one time, and the way to them. Replaced as a whole.
@@ -138,6 +139,13 @@ impl Function {
     }
 }
 
+impl Function {
+    /// Whether it answers through CGI.
+    pub(crate) fn is_program(&self) -> bool {
+        !matches!(self.entry, Entry::HttpP2(_) | Entry::HttpP3(_))
+    }
+}
+
 impl CallLimits {
     fn new(limits: &Limits) -> CallLimits {
         CallLimits {
@@ -146,6 +154,7 @@ impl CallLimits {
             response_body_bytes: limits.response_body().0,
             headers_bytes: limits.headers().0,
             idle_time: limits.idle_time(),
+            time_is_up: LimitHit::of(limits, LimitName::Time),
         }
     }
 }

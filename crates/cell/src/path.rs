@@ -17,10 +17,14 @@ use crate::function::Function;
 use crate::invoke::{self, Answer, PrefixSegments};
 use crate::listener::Watch;
 use crate::observe::{Call, TRACEPARENT};
+use crate::redirect;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
 use crate::respond;
 use crate::worker::Worker;
+
+/// How often a program may send a request elsewhere on this server.
+const REDIRECTS_MAX: usize = 5;
 
 /// Answers one request, always: with what the guest says or with why it could not.
 pub(crate) async fn serve(
@@ -44,18 +48,30 @@ async fn answer(
     call: &mut Call,
     mut request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
-    let function = route(door, &mut request)?;
-    call.routed(&function);
-    check(watch, &function, &request)?;
-
-    let pass = function.gate.enter(&door.worker.shared.cell, function.memory_bytes).await?;
+    if watch.is_ambiguous() {
+        return Err(Refusal::BadRequest("both Content-Length and Transfer-Encoding"));
+    }
     request.headers_mut().insert(TRACEPARENT, call.trace.header());
-    let request = request.map(|body| RequestBody::new(body, &function.limits));
-    invoke::invoke(door, call, &function, pass, request).await
+    let mut request = request.map(RequestBody::new);
+    for _ in 0..REDIRECTS_MAX {
+        let function = route(door, &mut request)?;
+        call.routed(&function);
+        check(&function, &request)?;
+        request.body_mut().limit(&function.limits);
+
+        let again = function.is_program().then(|| redirect::copy(&request));
+        let pass = function.gate.enter(&door.worker.shared.cell, function.memory_bytes).await?;
+        let mut answer = invoke::invoke(door, call, &function, pass, request).await?;
+        match again.and_then(|again| redirect::follow(&mut answer.response, again)) {
+            Some(next) => request = next?,
+            None => return Ok(answer),
+        }
+    }
+    Err(Refusal::GuestBrokeHttp("its local redirects do not end".into()))
 }
 
 /// By host, path and method; an event on the control socket by the function's name.
-fn route(door: &Door, request: &mut Request<Incoming>) -> Result<Arc<Function>, Refusal> {
+fn route(door: &Door, request: &mut Request<RequestBody>) -> Result<Arc<Function>, Refusal> {
     let generation = door.worker.generation();
     if door.kind == DoorKind::Control && events::asks_for_event(request) {
         return events::function(&generation, request);
@@ -66,10 +82,7 @@ fn route(door: &Door, request: &mut Request<Incoming>) -> Result<Arc<Function>, 
 }
 
 /// What can be refused by the head alone.
-fn check(watch: &Watch, function: &Function, request: &Request<Incoming>) -> Result<(), Refusal> {
-    if watch.is_ambiguous() {
-        return Err(Refusal::BadRequest("both Content-Length and Transfer-Encoding"));
-    }
+fn check(function: &Function, request: &Request<RequestBody>) -> Result<(), Refusal> {
     let limits = &function.limits;
     if respond::size_bytes(request.headers()) > limits.headers_bytes {
         return Err(Refusal::HeadersTooLarge { limit_bytes: limits.headers_bytes });

@@ -28,9 +28,9 @@ pub(crate) enum Refusal {
     #[error("guest broke HTTP: {0}")]
     GuestBrokeHttp(String),
     #[error("no capacity: {0}")]
-    Busy(Shortage),
-    #[error("guest used up the limit {0}")]
-    TimedOut(&'static str),
+    Busy(#[from] Shortage),
+    #[error("guest ran out of time: {0}")]
+    TimedOut(String),
 }
 
 /// What a request waited for in vain.

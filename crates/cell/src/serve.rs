@@ -94,7 +94,7 @@ pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
         generation: ArcSwap::from_pointee(generation),
         cell: Cell::new(options.instances, options.memory_bytes),
         log,
-        tickers: options.engines.iter().map(Ticker::new).collect(),
+        ticker: options.engines.iter().map(Ticker::new).last(),
         engines: options.engines,
         unrouted: (0..workers).map(|_| Counters::default()).collect(),
         connections: options.connections,

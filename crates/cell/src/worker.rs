@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -15,10 +14,8 @@ use wasmtime::Store;
 use crate::admit;
 use crate::function::Generation;
 use crate::listener::Closing;
+use crate::refusal::Shortage;
 use crate::observe::{Counters, Lines, Log};
-
-/// How long the epoch ticker goes on after the last request.
-const TICKER_COOLDOWN: Duration = Duration::from_secs(1);
 
 /// What the threads of a cell share.
 pub(crate) struct Shared {
@@ -26,12 +23,20 @@ pub(crate) struct Shared {
     pub(crate) cell: Arc<admit::Cell>,
     pub(crate) log: Log,
     pub(crate) engines: Vec<tombolo_engine::Engine>,
-    /// One for each engine.
-    pub(crate) tickers: Vec<Ticker>,
+    /// The process' clock, when there is an engine.
+    pub(crate) ticker: Option<Ticker>,
     /// Connections that each worker holds at most.
     pub(crate) connections: usize,
     /// Requests that reached no function, one set for each worker.
     pub(crate) unrouted: Arc<[Counters]>,
+}
+
+impl Shared {
+    /// Keeps the clock running that interrupts guests.
+    pub(crate) fn ticks(&self) -> Result<TickerGuard, Shortage> {
+        let guard = self.ticker.as_ref().and_then(|ticker| ticker.guard().ok());
+        guard.ok_or(Shortage::Instances)
+    }
 }
 
 /// One thread's part.
@@ -41,9 +46,6 @@ pub(crate) struct Worker {
     pub(crate) lines: Rc<Lines>,
     pub(crate) closing: Rc<Closing>,
     connections: Rc<Connections>,
-    /// Requests since the ticker was last looked at.
-    recent: Cell<bool>,
-    ticking: RefCell<Vec<TickerGuard>>,
 }
 
 impl Worker {
@@ -56,8 +58,6 @@ impl Worker {
             lines,
             closing: Rc::default(),
             connections: Rc::default(),
-            recent: Cell::new(false),
-            ticking: RefCell::default(),
         })
     }
 
@@ -97,25 +97,6 @@ impl Worker {
         let generation = self.generation();
         let largest = generation.functions.iter().map(|function| function.limits.headers_bytes).max();
         largest.map_or(HEAD_BYTES, |bytes| usize::try_from(bytes).unwrap_or(HEAD_BYTES).max(HEAD_BYTES))
-    }
-
-    /// Makes sure that guests on this thread are interrupted in time.
-    ///
-    /// The ticker is not started and stopped with each request: it goes on until a while after the last one, so
-    /// that an idle cell does not wake the processor.
-    pub(crate) fn keep_ticking(self: &Rc<Worker>) {
-        self.recent.set(true);
-        if self.ticking.borrow().is_empty() {
-            *self.ticking.borrow_mut() = self.shared.tickers.iter().map(Ticker::guard).collect();
-            tokio::task::spawn_local(Rc::clone(self).stop_ticking_later());
-        }
-    }
-
-    async fn stop_ticking_later(self: Rc<Worker>) {
-        while self.recent.replace(false) || self.shared.cell.instances().0 > 0 {
-            tokio::time::sleep(TICKER_COOLDOWN).await;
-        }
-        self.ticking.borrow_mut().clear();
     }
 }
 

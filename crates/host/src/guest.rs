@@ -24,6 +24,8 @@ use crate::template::Template;
 /// Cheap to make: what the guest does not touch is not built. Made by [`Template::instantiate`].
 pub struct Guest {
     template: Arc<Template>,
+    /// Variables of this instance alone, after those of the template.
+    env: Vec<(String, String)>,
     table: ResourceTable,
     clocks: Clocks,
     stdio: Slot,
@@ -40,14 +42,15 @@ impl Guest {
     pub(crate) fn new(template: Arc<Template>, stdio: Stdio) -> Guest {
         let limits = template.limits();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.instance.handles);
+        table.set_max_capacity(limits.handles);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits.header_bytes);
         Guest {
+            env: Vec::new(),
             table,
             clocks: Clocks::new(template.clock()),
-            stdio: Slot::new(stdio, limits.instance.output_bytes),
-            budget: Budget::new(limits.instance),
+            stdio: Slot::new(stdio, limits.output_bytes),
+            budget: Budget::new(&limits.instance),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),
             wasi: None,
@@ -56,6 +59,11 @@ impl Guest {
             hooks: Hooks::new(Arc::clone(&template)),
             template,
         }
+    }
+
+    /// Gives this instance variables of its own, such as those of a CGI request.
+    pub fn with_env(self, env: Vec<(String, String)>) -> Guest {
+        Guest { env, ..self }
     }
 
     /// What this guest was made from.
@@ -111,7 +119,7 @@ impl Guest {
             .stdout(OutputHandle::new(Arc::clone(shared), LogStream::Stdout))
             .stderr(OutputHandle::new(Arc::clone(shared), LogStream::Stderr));
         let environment = self.template.environment();
-        builder.args(&environment.args).envs(&environment.vars);
+        builder.args(&environment.args).envs(&environment.vars).envs(&self.env);
         builder
     }
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use tombolo_engine::{InstanceLimits, LimitHit};
+use tombolo_engine::LimitHit;
 use tombolo_spec::{LimitName, LimitValue, Limits};
 
 /// A function's limits in the units of their use.
 #[derive(Debug, Clone)]
 pub(crate) struct HostLimits {
-    pub(crate) instance: InstanceLimits,
+    pub(crate) instance: Limits,
+    pub(crate) handles: usize,
+    pub(crate) output_bytes: Option<u64>,
     pub(crate) random_bytes: u64,
     pub(crate) header_bytes: usize,
     pub(crate) outbound_requests: u64,
@@ -20,7 +22,9 @@ pub(crate) struct HostLimits {
 impl HostLimits {
     pub(crate) fn new(limits: &Limits) -> HostLimits {
         HostLimits {
-            instance: instance(limits),
+            instance: limits.clone(),
+            handles: size(limits.handles()),
+            output_bytes: limits.output().map(|size| size.bytes()),
             random_bytes: limits.random().bytes(),
             header_bytes: size(limits.headers().bytes()),
             outbound_requests: limits.outbound_requests(),
@@ -31,22 +35,9 @@ impl HostLimits {
     }
 }
 
-/// What the engine is told about an instance.
-fn instance(limits: &Limits) -> InstanceLimits {
-    InstanceLimits {
-        memory_bytes: limits.memory().bytes(),
-        table_elements: limits.table_elements(),
-        cpu: limits.cpu(),
-        stack_bytes: limits.stack().bytes(),
-        handles: size(limits.handles()),
-        hostcall_fuel: size(limits.hostcall_fuel().bytes()),
-        output_bytes: limits.output().map(|size| size.bytes()),
-    }
-}
-
 /// A limit was hit here; says so as the engine does for its own.
 pub(crate) fn hit(name: LimitName, value: LimitValue) -> LimitHit {
-    LimitHit { name: name.name(), value: value.to_string(), remedy: name.raise(value) }
+    LimitHit { name, value }
 }
 
 fn size(value: u64) -> usize {

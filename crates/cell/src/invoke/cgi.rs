@@ -8,7 +8,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyDataStream, BodyExt};
-use tombolo_engine::{Calls, Fault, HasBudget, classify};
+use tombolo_engine::{Calls, Fault, HasBudget, classify, metered};
 use tombolo_host::Guest;
 use tombolo_host::stdio::{Input, Output, OutputReader, output_pipe};
 use tokio_util::io::StreamReader;
@@ -55,7 +55,7 @@ pub(super) async fn call(
     let mut store = Store::new(engine(&program), setting.guest.with_env(env));
     tombolo_engine::arm(&mut store, Calls::Async);
     let guest = run(store, program);
-    Ok(Running::new(guest, head, setting.pass, body_too_large, setting.limits))
+    Ok(Running::new(guest, head, (setting.pass, setting.ticks), body_too_large, setting.limits))
 }
 
 /// How many segments of a request's path led to its function.
@@ -77,10 +77,9 @@ fn engine(program: &Entry) -> &wasmtime::Engine {
 }
 
 async fn run(mut store: Store<Guest>, entry: Entry) -> Ended {
-    let ended = start(&mut store, entry).await.map_err(|error| {
-        let hit = store.data_mut().budget().hit().cloned();
-        classify(&error, exit_code, hit.as_ref())
-    });
+    let ended = metered(start(&mut store, entry))
+        .await
+        .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
     bury(store);
     match ended {
         Ok(Ok(())) | Err(Fault::Exit(0)) => Ok(()),

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Request, Response};
-use tombolo_engine::Fault;
+use tombolo_engine::TickerGuard;
 use tombolo_host::stdio::{Input, Output};
 use tombolo_host::{Guest, Stdio};
 use wasmtime_wasi::I32Exit;
 
 pub(crate) use cgi::{Elsewhere, PrefixSegments};
-pub(crate) use running::{Ended, Frames, Rest, Running, refusal};
+pub(crate) use running::{Ended, Frames, Running, refusal};
 
 use crate::admit::Pass;
 use crate::function::Function;
@@ -39,6 +39,8 @@ pub(crate) struct Answer {
 struct Setting {
     guest: Guest,
     pass: Pass,
+    /// Keeps the clock running that interrupts the guest.
+    ticks: TickerGuard,
     limits: running::Limits,
     is_tls: bool,
 }
@@ -51,14 +53,16 @@ pub(crate) async fn invoke(
     pass: Pass,
     request: Request<RequestBody>,
 ) -> Result<Answer, Refusal> {
-    door.worker.keep_ticking();
+    let ticks = door.worker.shared.ticks()?;
     let setting = |stdin: Input, stdout: Output| Setting {
+        ticks,
         guest: function.template.instantiate(Stdio { stdin, stdout, stderr: log(function, call) }),
         pass,
         limits: running::Limits {
             began: Instant::now(),
             time: function.limits.time,
             body_bytes: function.limits.body_bytes,
+            time_is_up: function.limits.time_is_up,
         },
         is_tls: door.is_tls,
     };

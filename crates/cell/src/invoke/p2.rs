@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Request;
-use tombolo_engine::{Calls, HasBudget, classify};
+use tombolo_engine::{Calls, HasBudget, classify, metered};
 use tombolo_host::Guest;
 use wasmtime::Store;
 use wasmtime_wasi_http::WasiHttpView;
@@ -40,12 +40,11 @@ pub(super) fn call(
             let proxy = pre.instantiate_async(&mut store).await?;
             proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
         };
-        let ended: Ended = called.await.map_err(|error| {
-            let hit = store.data_mut().budget().hit().cloned();
-            classify(&error, exit_code, hit.as_ref())
-        });
+        let ended: Ended = metered(called)
+            .await
+            .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };
-    Ok(Running::new(guest, Head::Slot(slot), setting.pass, body_too_large, setting.limits))
+    Ok(Running::new(guest, Head::Slot(slot), (setting.pass, setting.ticks), body_too_large, setting.limits))
 }

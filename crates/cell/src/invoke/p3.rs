@@ -1,14 +1,15 @@
 //! Calls `wasi:http/handler@0.3`.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http::Request;
-use tombolo_engine::{Calls, HasBudget, classify};
+use tombolo_engine::{Calls, HasBudget, classify, metered};
 use tombolo_host::Guest;
 use wasmtime::Store;
 use wasmtime::component::Accessor;
-use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::{Error, WasiHttpView};
 use wasmtime_wasi_http::p3;
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 
@@ -31,15 +32,17 @@ pub(super) fn call(setting: Setting, pre: ServicePre<Guest>, request: Request<Re
             let service = pre.instantiate_async(&mut store).await?;
             store.run_concurrent(async |accessor| handle(accessor, &service, request, &answer).await).await?
         };
-        let ended: Ended = called.await.map_err(|error| {
-            let hit = store.data_mut().budget().hit().cloned();
-            classify(&error, exit_code, hit.as_ref())
-        });
+        let ended: Ended = metered(called)
+            .await
+            .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };
-    Running::new(guest, Head::Slot(slot), setting.pass, body_too_large, setting.limits)
+    Running::new(guest, Head::Slot(slot), (setting.pass, setting.ticks), body_too_large, setting.limits)
 }
+
+/// Tells the guest what became of the request's body.
+type Sent = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// Hands the answer over as soon as the guest returns it, and stays until its last task has ended: the body is
 /// written by a task of the guest.
@@ -49,7 +52,10 @@ async fn handle(
     request: Request<RequestBody>,
     answer: &Slot,
 ) -> wasmtime::Result<()> {
-    let (request, sent) = accessor.with(|mut access| p3::Request::from_http(access.get().http().hooks, request));
+    let (request, sent): (_, Sent) = accessor.with(|mut access| {
+        let (request, sent) = p3::Request::from_http(access.get().http().hooks, request);
+        (request, Box::pin(sent) as Sent)
+    });
     match service.handle(accessor, request).await? {
         Ok(response) => answer.set(Ok(accessor.with(|store| response.into_http(store, sent))?)),
         Err(code) => answer.set(Err(format!("it answered with the error {code:?}"))),

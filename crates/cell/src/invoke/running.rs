@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use http::Response;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use tombolo_engine::Fault;
+use tombolo_engine::{Fault, LimitHit, TickerGuard};
+use tombolo_spec::LimitName;
 use wasmtime_wasi_http::Error;
 
 use super::head::Head;
@@ -27,12 +28,15 @@ pub(crate) type Frames = UnsyncBoxBody<bytes::Bytes, Error>;
 /// What a guest's call came to.
 pub(crate) type Ended = Result<(), Fault>;
 
+/// What a guest holds as long as it runs: its place, and the clock that interrupts it.
+pub(crate) type Held = (Pass, TickerGuard);
+
 /// A guest that was called.
 pub(crate) struct Running {
     guest: Option<Pin<Box<dyn Future<Output = Ended>>>>,
     ended: Option<Ended>,
     head: Head,
-    pass: Pass,
+    pass: Held,
     /// Set when the client sent more than the guest may get.
     body_too_large: Option<Arc<AtomicBool>>,
     limits: Limits,
@@ -44,13 +48,15 @@ pub(crate) struct Limits {
     pub(crate) began: Instant,
     pub(crate) time: Option<Duration>,
     pub(crate) body_bytes: u64,
+    /// What is said when the time is up.
+    pub(crate) time_is_up: LimitHit,
 }
 
 impl Running {
     pub(crate) fn new(
         guest: impl Future<Output = Ended> + 'static,
         head: Head,
-        pass: Pass,
+        pass: Held,
         body_too_large: Option<Arc<AtomicBool>>,
         limits: Limits,
     ) -> Running {
@@ -110,7 +116,7 @@ impl Running {
     /// What goes on after the answer, if anything does.
     pub(crate) fn rest(self) -> Option<Rest> {
         let deadline = self.limits.time.map(|time| self.limits.began + time);
-        self.guest.map(|guest| Rest { guest, deadline, _pass: self.pass })
+        self.guest.map(|guest| Rest { guest, deadline, time_is_up: self.limits.time_is_up, _pass: self.pass })
     }
 
     /// The guest has ended without an answer, which is one when it was given an event.
@@ -132,7 +138,7 @@ impl Running {
     ) -> Poll<Refusal> {
         let Some(time) = self.limits.time else { return Poll::Pending };
         let sleep = || Box::pin(tokio::time::sleep_until((self.limits.began + time).into()));
-        deadline.get_or_insert_with(sleep).as_mut().poll(cx).map(|()| Refusal::TimedOut("time"))
+        deadline.get_or_insert_with(sleep).as_mut().poll(cx).map(|()| Refusal::TimedOut(self.limits.time_is_up.to_string()))
     }
 }
 
@@ -140,7 +146,8 @@ impl Running {
 pub(crate) struct Rest {
     guest: Pin<Box<dyn Future<Output = Ended>>>,
     deadline: Option<Instant>,
-    _pass: Pass,
+    time_is_up: LimitHit,
+    _pass: Held,
 }
 
 impl Rest {
@@ -150,7 +157,7 @@ impl Rest {
             None => self.guest.await,
             Some(deadline) => match tokio::time::timeout_at(deadline.into(), &mut self.guest).await {
                 Ok(ended) => ended,
-                Err(_) => Err(Fault::Internal("used up the limit time".into())),
+                Err(_) => Err(Fault::Limit(self.time_is_up)),
             },
         }
     }
@@ -167,12 +174,10 @@ fn no_content() -> Response<Frames> {
 pub(crate) fn refusal(fault: Fault) -> Refusal {
     match fault {
         Fault::Exit(code) => Refusal::GuestBrokeHttp(format!("it exited with code {code} without an answer")),
-        Fault::Limit(hit) if hit.name == "cpu" => Refusal::TimedOut("cpu"),
-        Fault::Limit(hit) => Refusal::LimitHit(hit.to_string()),
-        Fault::Trap { message, after: Some(hit), .. } => Refusal::Trapped(format!("{message} (after: {hit})")),
-        Fault::Trap { message, backtrace, .. } => {
-            Refusal::Trapped([vec![message], backtrace].concat().join("; "))
+        Fault::Limit(hit) if matches!(hit.name, LimitName::Cpu | LimitName::Time) => {
+            Refusal::TimedOut(hit.to_string())
         }
-        Fault::Link(what) | Fault::Internal(what) => Refusal::Trapped(what),
+        Fault::Limit(hit) => Refusal::LimitHit(hit.to_string()),
+        Fault::Trap(_) | Fault::Link(_) | Fault::Host(_) => Refusal::Trapped(fault.to_string()),
     }
 }

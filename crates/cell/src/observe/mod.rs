@@ -9,8 +9,7 @@ pub(crate) mod metrics;
 mod time;
 
 pub(crate) use call::Call;
-pub(crate) use counters::{Counters, DURATION_BOUNDS_US, Distribution, Totals};
-pub(crate) use guest_log::{GuestLog, LogBudget};
-pub(crate) use id::{RequestId, TRACEPARENT, Trace};
+pub(crate) use counters::Counters;
+pub(crate) use guest_log::GuestLog;
+pub(crate) use id::{RequestId, TRACEPARENT};
 pub(crate) use log::{Lines, Log};
-pub(crate) use time::Timestamp;
