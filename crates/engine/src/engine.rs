@@ -142,7 +142,9 @@ fn with_largest_pool(options: &EngineOptions) -> Result<(wasmtime::Engine, Memor
     while let Some(size) = next {
         match make(options, Some(&size)) {
             Ok(engine) => return Ok((engine, MemoryPlan::Pool(size))),
-            Err(EngineError(error)) => reason = format!("a pool of {} slots does not fit: {error}", size.slots),
+            Err(EngineError(error)) => {
+                reason = format!("a pool of {} slots does not fit: {error}", size.slots)
+            }
         }
         next = size.smaller();
     }

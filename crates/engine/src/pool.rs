@@ -114,7 +114,9 @@ mod tests {
     #[test]
     fn pools_grow_with_memory_within_bounds() {
         let slots = |mib: u64| PoolSize::for_machine(Machine { memory_bytes: mib << 20, swap: false }).slots;
-        for (mib, expected) in [(64, 8), (256, 16), (1024, 64), (4096, 256), (24 << 10, 1000), (1 << 20, 1000)] {
+        for (mib, expected) in
+            [(64, 8), (256, 16), (1024, 64), (4096, 256), (24 << 10, 1000), (1 << 20, 1000)]
+        {
             assert_eq!(slots(mib), expected, "{mib} MiB");
         }
     }

@@ -6,16 +6,20 @@ use tombolo_engine::{Budget, HasBudget};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clock::Clocks;
 use crate::clock::p2::ClocksView;
+use crate::dns::p3::DnsView;
+use crate::egress::InstanceNet;
 use crate::fs::origins::Origins;
 use crate::fs::p2::FsView;
 use crate::http_out::Hooks;
 use crate::ledger::Ledger;
 use crate::random::host::RandomView;
+use crate::sockets;
 use crate::stdio::{LogStream, OutputHandle, Slot, StdinHandle, Stdio};
 use crate::template::Template;
 
@@ -32,6 +36,7 @@ pub struct Guest {
     budget: Budget,
     origins: Origins,
     fs: WasiFilesystemCtx,
+    sockets: Option<WasiSocketsCtx>,
     wasi: Option<WasiCtx>,
     p1: Option<Box<WasiP1Ctx>>,
     http: WasiHttpCtx,
@@ -53,6 +58,7 @@ impl Guest {
             budget: Budget::new(&limits.instance),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),
+            sockets: None,
             wasi: None,
             p1: None,
             http,
@@ -74,6 +80,21 @@ impl Guest {
     /// The counts of this guest's function.
     pub fn ledger(&self) -> &Arc<Ledger> {
         self.template.ledger()
+    }
+
+    /// This guest's network, made with its first use.
+    pub(crate) fn net(&mut self) -> Arc<InstanceNet> {
+        self.hooks.net()
+    }
+
+    pub(crate) fn dns(&mut self) -> DnsView<'_> {
+        DnsView(self)
+    }
+
+    pub(crate) fn wasi_sockets(&mut self) -> WasiSocketsCtxView<'_> {
+        let net = &mut self.hooks;
+        let ctx = self.sockets.get_or_insert_with(|| sockets::context(net.net()));
+        WasiSocketsCtxView { ctx, table: &mut self.table }
     }
 
     pub(crate) fn clocks(&mut self) -> ClocksView<'_> {

@@ -9,6 +9,8 @@
 //! This crate does not know where components come from, how they are compiled or who calls them.
 
 pub mod clock;
+mod dns;
+pub mod egress;
 mod env;
 pub mod fs;
 mod guest;
@@ -17,9 +19,11 @@ pub mod ledger;
 mod limits;
 mod link;
 pub mod random;
+mod sockets;
 pub mod stdio;
 mod template;
 
+pub use egress::{Network, NetworkConfig};
 pub use env::MissingSecret;
 pub use guest::Guest;
 pub use ledger::Ledger;

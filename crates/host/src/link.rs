@@ -4,9 +4,11 @@ use wasmtime::component;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::p2::bindings as p2;
 use wasmtime_wasi::p3::bindings as p3;
-use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
+use wasmtime_wasi::sockets::WasiSockets;
 
 use crate::clock::p2::HasClocks;
+use crate::dns;
+use crate::dns::p3::HasDns;
 use crate::fs::p2::HasFs;
 use crate::guest::Guest;
 use crate::random::host::HasRandom;
@@ -60,13 +62,14 @@ fn cli_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
 
 fn sockets_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
     use p2::sockets;
-    sockets::tcp::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
-    sockets::udp::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
-    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
-    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
-    sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)?;
-    sockets::network::add_to_linker::<_, WasiSockets>(linker, &sockets::network::LinkOptions::default(), Guest::sockets)?;
-    sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(linker, Guest::sockets)
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<_, WasiSockets>(linker, &options, Guest::wasi_sockets)?;
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    dns::p2::add_to_linker(linker)
 }
 
 /// Gives components the interfaces of WASI 0.3. Together with [`link_p2`], as 0.3 components import both.
@@ -84,6 +87,7 @@ pub fn link_p3(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi::p3::cli::add_to_linker(linker)?;
     p3::filesystem::types::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
     p3::filesystem::preopens::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
-    wasmtime_wasi::p3::sockets::add_to_linker(linker)?;
+    p3::sockets::types::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    p3::sockets::ip_name_lookup::add_to_linker::<_, HasDns>(linker, Guest::dns)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)
 }

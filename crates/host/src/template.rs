@@ -8,10 +8,12 @@ use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::clock::Resolution;
+use crate::egress::{NetPolicy, Network, NetworkConfig};
 use crate::env::{Environment, MissingSecret};
 use crate::fs::policy::FsPolicy;
 use crate::fs::{Blocking, Dirs, GrantedDir, OpenDirError};
 use crate::guest::Guest;
+use crate::http_out::Pool;
 use crate::ledger::{Ledger, RefusalSink};
 use crate::limits::HostLimits;
 use crate::stdio::Stdio;
@@ -36,6 +38,8 @@ pub struct TemplateParts {
     pub secrets: Box<dyn Fn(&str) -> Option<String>>,
     /// Whether file operations may hold up the thread that runs the guest.
     pub blocking: Blocking,
+    /// The way out; `None` is a network without name servers and without TLS.
+    pub network: Option<Arc<Network>>,
     /// Receives refusals as they come.
     pub refusals: Option<Arc<dyn RefusalSink>>,
 }
@@ -53,6 +57,7 @@ impl TemplateParts {
             host_env: Box::new(|_| None),
             secrets: Box::new(|_| None),
             blocking: Blocking::Inline,
+            network: None,
             refusals: None,
         }
     }
@@ -63,6 +68,8 @@ impl TemplateParts {
 pub enum PrepareError {
     #[error(transparent)]
     Dir(#[from] OpenDirError),
+    #[error("the network cannot be prepared: {0}")]
+    Network(#[from] std::io::Error),
     #[error(transparent)]
     Secret(#[from] MissingSecret),
 }
@@ -77,6 +84,8 @@ pub struct Template {
     p1_fs: WasiFilesystemCtx,
     clock: Resolution,
     random: Option<usize>,
+    network: Arc<Network>,
+    pool: Pool,
 }
 
 impl Template {
@@ -94,6 +103,11 @@ impl Template {
             dirs,
             clock: clock(&parts.grants),
             random: parts.grants.find(&Request::Random).map(GrantId::index),
+            network: match parts.network {
+                Some(network) => network,
+                None => Arc::new(Network::new(&NetworkConfig::empty(), false)?),
+            },
+            pool: Pool::new(),
             grants: parts.grants,
         })
     }
@@ -132,6 +146,18 @@ impl Template {
 
     pub(crate) fn random_grant(&self) -> Option<usize> {
         self.random
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn net_policy(&self) -> NetPolicy<'_> {
+        NetPolicy { grants: &self.grants, ledger: &self.ledger, network: &self.network }
     }
 
     pub(crate) fn fs_policy(&self) -> FsPolicy<'_> {

@@ -23,7 +23,8 @@ pub(super) fn limit(error: &wasmtime::Error) -> Option<LimitName> {
 /// For an error of linking a component or a module's types: the import, if it can be told.
 pub(super) fn component_import(error: &wasmtime::Error) -> Option<Option<String>> {
     let texts: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
-    let about_imports = ["matching implementation was not found", "incompatible import type", "component imports"];
+    let about_imports =
+        ["matching implementation was not found", "incompatible import type", "component imports"];
     let text = texts.iter().find(|text| about_imports.iter().any(|about| text.contains(about)))?;
     Some(text.split('`').nth(1).map(str::to_owned))
 }

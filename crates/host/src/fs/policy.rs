@@ -10,7 +10,7 @@ use tombolo_spec::{Access, Grant, GrantSet};
 
 use super::beneath::{self, Follow, Opened, PathError};
 use super::dirs::{Blocking, Dirs, GrantedDir};
-use crate::ledger::{Ledger, Reason};
+use crate::ledger::{Ledger, Reason, Refused};
 
 /// A directory that a guest holds: one of its grants' or one below.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl FsPolicy<'_> {
         if dir.writable() {
             return Ok(());
         }
-        self.refuse(dir, path, Access::ReadWrite, Reason::ReadOnly { remedy: self.writable(dir) });
+        self.refuse(dir, path, Access::ReadWrite, Reason::ReadOnly, Some(self.writable(dir)));
         Err(Errno::PERM)
     }
 
@@ -69,13 +69,13 @@ impl FsPolicy<'_> {
                 return Ok(done);
             }
         };
-        self.refuse(dir, path, access, reason);
+        self.refuse(dir, path, access, reason, None);
         Err(Errno::PERM)
     }
 
-    fn refuse(&self, dir: &GrantedDir, path: &str, access: Access, reason: Reason) {
+    fn refuse(&self, dir: &GrantedDir, path: &str, access: Access, reason: Reason, remedy: Option<String>) {
         let request = format!("dir {}/{} {access}", dir.guest.trim_end_matches('/'), path.escape_debug());
-        self.ledger.refused(&request, Some(&dir.grant), reason);
+        self.ledger.refused(Refused { request: &request, near: Some(&dir.grant), reason, remedy });
     }
 
     /// The same grant with the right to write.

@@ -1,35 +1,20 @@
-//! Outbound HTTP.
+//! Outbound HTTP: `wasi:http` requests of guests.
+//!
+//! Each request is checked on its own: its method, scheme, host, port and path must match a grant, its host's
+//! addresses go through [`egress`](crate::egress), and a redirect comes back to the guest as the response it is.
+//! HTTP/1.1 and HTTP/2 (over TLS, by ALPN); connections are kept for later requests of the same function.
+//!
+//! What the guest learns: `HTTP-request-denied` when no grant names the request, `destination-IP-prohibited` when
+//! the name leads only where the grant does not, `connection-limit-reached` over `outbound-requests`,
+//! `HTTP-request-body-size` and `HTTP-response-body-size` over `outbound-bytes`, else what happened on the wire.
 
-use std::sync::Arc;
+mod body;
+mod client;
+mod connect;
+mod errors;
+mod hooks;
+mod policy;
+mod pool;
 
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
-
-use crate::ledger::Reason;
-use crate::template::Template;
-
-/// What `wasi:http` asks of its embedder.
-pub(crate) struct Hooks {
-    template: Arc<Template>,
-}
-
-impl Hooks {
-    pub(crate) fn new(template: Arc<Template>) -> Hooks {
-        Hooks { template }
-    }
-}
-
-type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
-
-impl WasiHttpHooks for Hooks {
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _done: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
-        let asked = format!("http {} {}", request.method(), request.uri());
-        let remedy = asked.clone();
-        self.template.ledger().refused(&asked, None, Reason::NoGrant { remedy });
-        Box::new(async { Err(Error::HttpRequestDenied) })
-    }
-}
+pub(crate) use hooks::Hooks;
+pub(crate) use pool::Pool;

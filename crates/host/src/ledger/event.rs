@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use tombolo_spec::GrantId;
 use tombolo_spec::net::Class;
 
 /// Something that a guest asked for and did not get.
@@ -44,51 +45,64 @@ pub trait RefusalSink: Send + Sync {
     fn refused(&self, refusal: &Refusal);
 }
 
+/// A refusal as it happens.
+#[derive(Debug)]
+pub struct Refused<'a> {
+    /// What the guest wanted, in the words of a grant.
+    pub request: &'a str,
+    /// The grant that came closest, which counts the refusal.
+    pub near: Option<&'a GrantId>,
+    /// Why not.
+    pub reason: Reason,
+    /// The smallest grant that would allow it, where one can.
+    pub remedy: Option<String>,
+}
+
 /// Why something was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// No grant names it; with the grant that would.
-    NoGrant { remedy: String },
-    /// The address is not a public one, and no grant names it literally.
-    Address { address: IpAddr, class: Class, remedy: String },
-    /// All addresses of a name were refused.
-    NoAddress,
+    /// No grant allows it.
+    NoGrant,
+    /// The address is not a public one, and no grant names it.
+    Address {
+        /// Where the packet would have gone.
+        address: IpAddr,
+        /// What kind of address that is.
+        class: Class,
+    },
+    /// The address is this machine's own, and no grant names it.
+    OwnAddress(IpAddr),
+    /// Not a host that all programs read the same way.
+    Host(String),
     /// The directory is granted for reading only.
-    ReadOnly { remedy: String },
+    ReadOnly,
     /// The path leads out of the granted directory.
     OutsideDir,
     /// A FIFO, socket or device, which no grant opens.
     SpecialFile(&'static str),
-    /// A limit of the function.
-    Limit { name: &'static str, value: String },
-    /// Something that is never done for a guest.
-    Never(&'static str),
-}
-
-impl Reason {
-    /// The grant or limit to add, where there is one.
-    pub fn remedy(&self) -> Option<&str> {
-        match self {
-            Reason::NoGrant { remedy } | Reason::Address { remedy, .. } | Reason::ReadOnly { remedy } => Some(remedy),
-            _ => None,
-        }
-    }
+    /// A limit of the function, as it is written.
+    Limit {
+        /// The limit's name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::NoGrant { .. } => f.write_str("no grant allows it"),
-            Reason::Address { address, class, .. } => {
-                write!(f, "{address} is a {class} address; no grant names it")
+            Reason::NoGrant => f.write_str("no grant allows it"),
+            Reason::Address { address, class } => write!(f, "{address} is a {class} address; no grant names it"),
+            Reason::OwnAddress(address) => {
+                write!(f, "{address} is an address of this machine; no grant names it")
             }
-            Reason::NoAddress => f.write_str("none of its addresses may be reached"),
-            Reason::ReadOnly { .. } => f.write_str("the directory is granted for reading only"),
+            Reason::Host(why) => f.write_str(why),
+            Reason::ReadOnly => f.write_str("the directory is granted for reading only"),
             Reason::OutsideDir => f.write_str("the path leads out of the granted directory"),
             Reason::SpecialFile(kind) => write!(f, "it is a {kind}, which is never opened"),
             Reason::Limit { name, value } => write!(f, "the limit {name}={value} is reached"),
-            Reason::Never(why) => f.write_str(why),
         }
     }
 }

@@ -10,7 +10,7 @@ mod refusals;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Reason, Refusal, RefusalSink};
+pub use event::{Reason, Refusal, RefusalSink, Refused};
 pub use refusals::REFUSALS_MAX;
 
 use std::sync::Arc;
@@ -88,14 +88,13 @@ impl Ledger {
         }
     }
 
-    /// Counts and records a refusal. `request` says what the guest wanted in the words of a grant; `near` is the
-    /// grant that came closest.
-    pub fn refused(&self, request: &str, near: Option<&GrantId>, reason: Reason) {
-        match near.and_then(|grant| self.counter(grant.index())) {
+    /// Counts and records a refusal.
+    pub fn refused(&self, refused: Refused<'_>) {
+        match refused.near.and_then(|grant| self.counter(grant.index())) {
             Some(counter) => counter.refused.fetch_add(1, Ordering::Relaxed),
             None => self.ungranted.fetch_add(1, Ordering::Relaxed),
         };
-        self.refusals.record(&self.function, request, near, reason);
+        self.refusals.record(&self.function, refused);
     }
 
     /// What was used and refused so far.

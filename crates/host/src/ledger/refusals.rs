@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use tombolo_spec::GrantId;
-
-use super::{Reason, Refusal, RefusalSink};
+use super::{Refusal, RefusalSink, Refused};
 
 /// Different refusals that are kept for one function.
 pub const REFUSALS_MAX: usize = 256;
@@ -25,9 +23,9 @@ impl Refusals {
     }
 
     /// Counts an equal refusal up, or adds a new one while there is room.
-    pub(super) fn record(&self, function: &str, request: &str, grant: Option<&GrantId>, reason: Reason) {
-        let request: String = request.chars().take(REQUEST_CHARS_MAX).collect();
-        let why = reason.to_string();
+    pub(super) fn record(&self, function: &str, refused: Refused<'_>) {
+        let request: String = refused.request.chars().take(REQUEST_CHARS_MAX).collect();
+        let why = refused.reason.to_string();
         let news = {
             let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
             match list.iter().position(|known| known.request == request && known.reason == why) {
@@ -41,8 +39,8 @@ impl Refusals {
                         first: SystemTime::now(),
                         function: function.to_owned(),
                         request,
-                        grant: grant.map(|grant| grant.text().to_owned()),
-                        remedy: reason.remedy().map(str::to_owned),
+                        grant: refused.near.map(|grant| grant.text().to_owned()),
+                        remedy: refused.remedy,
                         reason: why,
                         count: 1,
                     };
