@@ -13,6 +13,7 @@
 mod admin;
 mod admit;
 mod body;
+pub mod command;
 mod events;
 mod function;
 mod invoke;
@@ -20,6 +21,7 @@ mod link;
 mod listener;
 mod observe;
 mod path;
+mod policy;
 mod redirect;
 mod refusal;
 mod request_body;
@@ -30,4 +32,5 @@ mod worker;
 
 pub use function::{PrepareError, PreparedFunction};
 pub use listener::{ListenAddress, ListenError, Listener, Patience, Tls, TlsError, TlsFiles};
+pub use policy::{needs_network, policy};
 pub use serve::{Drained, Handle, ServeError, ServeOptions, Serving, serve};

@@ -1,14 +1,15 @@
 //! Which function answers a request: a tree over hosts and path segments, made when functions are loaded.
 //!
-//! The most specific route wins, in the order of [`tombolo_spec::trigger::Specificity`]: a host before none; then
-//! segment by segment a literal, `*`, the end, and last a `/*` that takes everything below.
+//! The most specific route wins, in the order of [`tombolo_spec::trigger::Specificity`]: a host before a pattern of
+//! hosts before none; then segment by segment a literal, `*`, the end, and last a `/*` that takes everything below;
+//! then a list of methods before any.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use http::header::{HOST, HeaderValue};
 use http::{Method, Request};
-use tombolo_spec::grant::{Methods, Segment, canonical_path};
+use tombolo_spec::grant::{HostPattern, Methods, PathPattern, Segment, canonical_path};
 use tombolo_spec::trigger::Route;
 
 use crate::refusal::Refusal;
@@ -16,9 +17,20 @@ use crate::refusal::Refusal;
 /// All routes of a cell, leading to functions by their index.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    hosts: HashMap<Box<str>, Node>,
+    names: HashMap<Box<str>, Node>,
+    /// Hosts by pattern, the most specific first.
+    patterns: Vec<Hosts>,
     any_host: Node,
 }
+
+/// Routes for hosts of one pattern; the route is one of them, for the pattern alone.
+#[derive(Debug)]
+struct Hosts {
+    pattern: Route,
+    root: Node,
+}
+
+const ANY_PATH: PathPattern = PathPattern { segments: Vec::new(), rest: true };
 
 /// The routes below one path.
 #[derive(Debug, Default)]
@@ -50,8 +62,9 @@ impl Routes {
     /// Adds a route to the function at `function` in the cell's list.
     pub(crate) fn add(&mut self, route: &Route, function: usize) {
         let root = match &route.host {
-            Some(host) => self.hosts.entry(host.as_str().into()).or_default(),
             None => &mut self.any_host,
+            Some(HostPattern::Name(name)) => self.names.entry(name.as_str().into()).or_default(),
+            Some(_) => self.pattern(route),
         };
         let node = route.path.segments.iter().fold(root, |node, segment| match segment {
             Segment::Literal(text) => node.literals.entry(text.as_str().into()).or_default(),
@@ -60,10 +73,20 @@ impl Routes {
         let leaves = if route.path.rest { &mut node.rest } else { &mut node.end };
         let found = Found { function, prefix_segments: route.path.segments.len() };
         leaves.push(Leaf { methods: route.methods.clone(), found });
-        leaves.sort_by_key(|leaf| match &leaf.methods {
-            Methods::These(list) => list.len(),
-            Methods::Any => usize::MAX,
-        });
+        leaves.sort_by_key(|leaf| leaf.methods == Methods::Any);
+    }
+
+    fn pattern(&mut self, route: &Route) -> &mut Node {
+        let pattern = Route { methods: Methods::Any, host: route.host.clone(), path: ANY_PATH };
+        let at = match self.patterns.iter().position(|hosts| hosts.pattern == pattern) {
+            Some(known) => known,
+            None => {
+                let at = self.patterns.partition_point(|hosts| hosts.pattern.precedence(&pattern).is_le());
+                self.patterns.insert(at, Hosts { pattern, root: Node::default() });
+                at
+            }
+        };
+        &mut self.patterns[at].root
     }
 
     /// The function that answers `request`.
@@ -72,12 +95,18 @@ impl Routes {
         let path = plain_path(request.uri().path())?;
         let Some(below_root) = path.strip_prefix('/') else { return Err(Refusal::NoRoute) };
         let mut search = Search { method: request.method(), allow: BTreeSet::new() };
-        let own = if self.hosts.is_empty() { None } else { self.hosts.get(&*host_name(host)) };
-        let found = own.and_then(|node| search.descend(node, Some(below_root)));
-        match found.or_else(|| search.descend(&self.any_host, Some(below_root))) {
+        let mut roots = self.roots(host);
+        match roots.find_map(|root| search.descend(root, Some(below_root))) {
             Some(found) => Ok(found),
             None => Err(search.refusal()),
         }
+    }
+
+    /// The trees that hold routes for `host`, the most specific first.
+    fn roots(&self, host: &str) -> impl Iterator<Item = &Node> {
+        let own = if self.names.is_empty() { None } else { self.names.get(&*host_name(host)) };
+        let patterns = self.patterns.iter().filter(move |hosts| hosts.pattern.matches_host(host));
+        own.into_iter().chain(patterns.map(|hosts| &hosts.root)).chain([&self.any_host])
     }
 }
 
@@ -184,15 +213,17 @@ mod tests {
     use super::*;
     use tombolo_spec::Trigger;
 
-    const ROUTES: [&str; 9] = [
+    const ROUTES: [&str; 11] = [
         "http GET /",
         "http GET /api/*",
         "http POST /api/*",
         "http * /api/v1/*/items",
         "http GET /api/v1/mine/items",
         "http GET example.com/api/*",
+        "http GET *.example.com/api/*",
+        "http GET *.a.example.com/api/*",
         "http * /files/*",
-        "http GET,POST /only",
+        "http PUT,POST /only",
         "http GET /only",
     ];
 
@@ -215,7 +246,7 @@ mod tests {
         assert_eq!(find("PUT", "x", "/api/v1/mine/items"), Ok("http * /api/v1/*/items"));
         assert_eq!(find("GET", "x", "/api/v1/mine/others"), Ok("http GET /api/*"));
         assert_eq!(find("GET", "x", "/only"), Ok("http GET /only"));
-        assert_eq!(find("POST", "x", "/only"), Ok("http GET,POST /only"));
+        assert_eq!(find("POST", "x", "/only"), Ok("http PUT,POST /only"));
     }
 
     #[test]
@@ -225,6 +256,12 @@ mod tests {
         }
         assert_eq!(find("POST", "example.com", "/api/x"), Ok("http POST /api/*"));
         assert_eq!(find("GET", "http://example.com", "/api/x"), Ok("http GET /api/*"));
+    }
+
+    #[test]
+    fn the_narrower_pattern_of_hosts_comes_first() {
+        assert_eq!(find("GET", "x.example.com", "/api/x"), Ok("http GET *.example.com/api/*"));
+        assert_eq!(find("GET", "x.a.example.com", "/api/x"), Ok("http GET *.a.example.com/api/*"));
     }
 
     #[test]

@@ -33,3 +33,16 @@ pub use pool::{MemoryPlan, PoolSize};
 pub use seal::{Authenticated, SEAL_BYTES, SealError, SealKey, seal};
 pub use target::{Target, UnknownTarget};
 pub use ticker::{TICK, Ticker, TickerGuard};
+
+/// The engine behind this crate, for `--version` and diagnoses.
+pub const ENGINE_VERSION: &str = "wasmtime 48.0.8";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_that_is_told_is_the_one_that_is_pinned() {
+        let manifest = include_str!("../../../Cargo.toml");
+        let pinned = format!("wasmtime = {{ version = \"={}\"", crate::ENGINE_VERSION.trim_start_matches("wasmtime "));
+        assert!(manifest.contains(&pinned), "Cargo.toml does not say {pinned}");
+    }
+}

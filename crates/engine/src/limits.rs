@@ -20,7 +20,7 @@ impl LimitHit {
 
     /// How to raise it.
     pub fn remedy(&self) -> String {
-        self.name.raise(self.value)
+        self.name.remedy(self.value)
     }
 }
 

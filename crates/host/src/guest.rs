@@ -55,7 +55,7 @@ impl Guest {
             table,
             clocks: Clocks::new(template.clock()),
             stdio: Slot::new(stdio, limits.output_bytes),
-            budget: Budget::new(&limits.instance),
+            budget: Budget::new(&limits.all),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),
             sockets: None,

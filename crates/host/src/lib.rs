@@ -13,6 +13,7 @@ mod dns;
 pub mod egress;
 mod env;
 pub mod fs;
+pub mod command;
 mod guest;
 mod http_out;
 pub mod ledger;

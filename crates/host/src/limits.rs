@@ -8,7 +8,8 @@ use tombolo_spec::{LimitName, LimitValue, Limits};
 /// A function's limits in the units of their use.
 #[derive(Debug, Clone)]
 pub(crate) struct HostLimits {
-    pub(crate) instance: Limits,
+    /// All of them, for the engine.
+    pub(crate) all: Limits,
     pub(crate) handles: usize,
     pub(crate) output_bytes: Option<u64>,
     pub(crate) random_bytes: u64,
@@ -22,7 +23,7 @@ pub(crate) struct HostLimits {
 impl HostLimits {
     pub(crate) fn new(limits: &Limits) -> HostLimits {
         HostLimits {
-            instance: limits.clone(),
+            all: limits.clone(),
             handles: size(limits.handles()),
             output_bytes: limits.output().map(|size| size.bytes()),
             random_bytes: limits.random().bytes(),

@@ -73,7 +73,7 @@ impl ResponseBody {
         Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
     }
 
-    fn give_back(&mut self) {
+    pub(super) fn give_back(&mut self) {
         if let Some(Lease { key, connection }) = self.lease.take() {
             self.net.template().pool().put(key, connection);
         }
