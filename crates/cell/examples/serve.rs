@@ -21,7 +21,8 @@ fn main() -> Result<()> {
     let options = EngineOptions::new(class).with_compiler(true).with_pooling(Pooling::Auto);
     let engine = Engine::new(&options)?;
     let limits = Limits::defaults(Profile::Serve);
-    let parts = TemplateParts { limits: limits.clone(), ..TemplateParts::new("function", GrantSet::default()) };
+    let parts =
+        TemplateParts { limits: limits.clone(), ..TemplateParts::new("function", GrantSet::default()) };
     let function = PreparedFunction {
         name: "function".into(),
         revision: "1".into(),

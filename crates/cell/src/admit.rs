@@ -156,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn a_place_is_free_again_when_its_holder_leaves() {
         let (gate, cell) = (Gate::new(1, 0, SECOND), cell());
-        let first = gate.enter(&cell, 1).await.ok().expect("a free place");
+        let first = gate.enter(&cell, 1).await.expect("a free place");
         assert_eq!(gate.enter(&cell, 1).await.err(), Some(Shortage::Queue));
         assert_eq!((gate.running(), cell.instances().0), (1, 1));
         drop(first);
@@ -164,10 +164,10 @@ mod tests {
         assert_eq!(cell.memory_bytes().0, 0);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_queue_is_bounded_in_length_and_in_time() {
-        let (gate, cell) = (Gate::new(1, 1, SECOND), cell());
-        let _inside = gate.enter(&cell, 1).await.ok().expect("a free place");
+        let (gate, cell) = (Gate::new(1, 1, Duration::from_millis(1)), cell());
+        let _inside = gate.enter(&cell, 1).await.expect("a free place");
         let (queued, sent_away) = tokio::join!(gate.enter(&cell, 1), gate.enter(&cell, 1));
         assert_eq!(queued.err(), Some(Shortage::QueueTime));
         assert_eq!(sent_away.err(), Some(Shortage::Queue));
@@ -177,7 +177,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_let_in_by_who_leaves() {
         let (gate, cell) = (Gate::new(1, 1, SECOND), cell());
-        let inside = gate.enter(&cell, 1).await.ok().expect("a free place");
+        let inside = gate.enter(&cell, 1).await.expect("a free place");
         let (waited, ()) = tokio::join!(gate.enter(&cell, 1), async { drop(inside) });
         assert!(waited.is_ok());
     }
@@ -185,7 +185,7 @@ mod tests {
     #[tokio::test]
     async fn memory_over_the_cells_budget_is_refused_and_not_taken() {
         let (gate, cell) = (Gate::new(8, 8, SECOND), cell());
-        let _inside = gate.enter(&cell, 900).await.ok().expect("room");
+        let _inside = gate.enter(&cell, 900).await.expect("room");
         assert_eq!(gate.enter(&cell, 101).await.err(), Some(Shortage::Memory));
         assert_eq!(cell.memory_bytes().0, 900);
         assert!(gate.enter(&cell, 100).await.is_ok());
@@ -195,7 +195,7 @@ mod tests {
     async fn a_full_cell_makes_every_function_wait() {
         let cell = Cell::new(1, 1000);
         let (one, other) = (Gate::new(8, 8, SECOND), Gate::new(8, 0, SECOND));
-        let _inside = one.enter(&cell, 1).await.ok().expect("room");
+        let _inside = one.enter(&cell, 1).await.expect("room");
         assert_eq!(other.enter(&cell, 1).await.err(), Some(Shortage::Queue));
     }
 }

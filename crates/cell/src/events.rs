@@ -31,7 +31,10 @@ pub(crate) fn asks_for_event<B>(request: &Request<B>) -> bool {
 }
 
 /// The function that an event is for. Marks the request, and makes it one for `/`.
-pub(crate) fn function<B>(generation: &Generation, request: &mut Request<B>) -> Result<Arc<Function>, Refusal> {
+pub(crate) fn function<B>(
+    generation: &Generation,
+    request: &mut Request<B>,
+) -> Result<Arc<Function>, Refusal> {
     if request.method() != Method::POST {
         return Err(Refusal::MethodNotAllowed { allow: http::HeaderValue::from_static("POST") });
     }

@@ -64,7 +64,16 @@ impl Refusal {
 
     /// Stable words for logs and metrics, one for each kind.
     pub(crate) const NAMES: [&'static str; 10] = [
-        "bad-request", "no-route", "method", "body", "headers", "trap", "limit", "guest-http", "busy", "timeout",
+        "bad-request",
+        "no-route",
+        "method",
+        "body",
+        "headers",
+        "trap",
+        "limit",
+        "guest-http",
+        "busy",
+        "timeout",
     ];
 
     /// This kind's place in [`Refusal::NAMES`].
@@ -105,4 +114,3 @@ impl Refusal {
 
 /// When trying again makes sense: queues turn over within their queue time, one second by default.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
-

@@ -143,7 +143,8 @@ impl Search<'_> {
     fn choose(&mut self, leaves: &[Leaf]) -> Option<Found> {
         let as_get = *self.method == Method::HEAD;
         let takes = |leaf: &&Leaf| {
-            leaf.methods.contains(self.method.as_str()) || as_get && leaf.methods.contains(Method::GET.as_str())
+            leaf.methods.contains(self.method.as_str())
+                || as_get && leaf.methods.contains(Method::GET.as_str())
         };
         if let Some(leaf) = leaves.iter().find(takes) {
             return Some(leaf.found);
@@ -233,7 +234,8 @@ mod tests {
             let trigger: Trigger = text.parse().expect("a trigger");
             routes.add(trigger.route().expect("a route"), index);
         }
-        let request = Request::builder().method(method).uri(path).header(HOST, host).body(()).expect("a request");
+        let request =
+            Request::builder().method(method).uri(path).header(HOST, host).body(()).expect("a request");
         routes.find(&request).map(|found| ROUTES[found.function]).map_err(|refusal| refusal.status().as_u16())
     }
 

@@ -89,12 +89,13 @@ pub struct Handle {
 pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
     let workers = options.workers.max(1);
     let (log, log_writer) = Log::start(options.log)?;
-    let generation = Generation::new(options.functions, &options.engines, workers, &Generation::default(), &log)?;
+    let generation =
+        Generation::new(options.functions, &options.engines, workers, &Generation::default(), &log)?;
     let shared = Arc::new(Shared {
         generation: ArcSwap::from_pointee(generation),
         cell: Cell::new(options.instances, options.memory_bytes),
         log,
-        ticker: options.engines.iter().map(Ticker::new).last(),
+        tickers: options.engines.iter().map(Ticker::new).collect(),
         engines: options.engines,
         unrouted: (0..workers).map(|_| Counters::default()).collect(),
         connections: options.connections,
@@ -165,7 +166,13 @@ impl Handle {
     /// [`PrepareError`]; what is served stays as it is then.
     pub fn swap(&self, functions: Vec<PreparedFunction>) -> Result<(), PrepareError> {
         let shared = &self.shared;
-        let next = Generation::new(functions, &shared.engines, self.workers, &shared.generation.load(), &shared.log)?;
+        let next = Generation::new(
+            functions,
+            &shared.engines,
+            self.workers,
+            &shared.generation.load(),
+            &shared.log,
+        )?;
         shared.generation.store(Arc::new(next));
         Ok(())
     }
@@ -191,7 +198,8 @@ impl Plan {
         let entrance = |listener: &Listener, kind, tls: Option<&Tls>| {
             Ok(Entrance { socket: listener.for_worker(index)?, kind, tls: tls.cloned() })
         };
-        let public = self.listeners.iter().map(|listener| entrance(listener, DoorKind::Public, self.tls.as_ref()));
+        let public =
+            self.listeners.iter().map(|listener| entrance(listener, DoorKind::Public, self.tls.as_ref()));
         let control = self.control.iter().map(|listener| entrance(listener, DoorKind::Control, None));
         let admin = self.admin.iter().map(|listener| entrance(listener, DoorKind::Admin, None));
         public.chain(control).chain(admin).collect()
@@ -199,7 +207,12 @@ impl Plan {
 }
 
 /// One worker's life; whether it ended with no request left.
-fn work(index: usize, shared: Arc<Shared>, plan: &Plan, mut stopped: watch::Receiver<bool>) -> io::Result<bool> {
+fn work(
+    index: usize,
+    shared: Arc<Shared>,
+    plan: &Plan,
+    mut stopped: watch::Receiver<bool>,
+) -> io::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
@@ -211,7 +224,11 @@ fn work(index: usize, shared: Arc<Shared>, plan: &Plan, mut stopped: watch::Rece
             async move { lines.keep_flushing().await }
         });
         for entrance in plan.entrances(index)? {
-            tokio::task::spawn_local(entrance.serve(Rc::clone(&worker), protocols.clone(), Rc::clone(&closing)));
+            tokio::task::spawn_local(entrance.serve(
+                Rc::clone(&worker),
+                protocols.clone(),
+                Rc::clone(&closing),
+            ));
         }
         let _ = stopped.wait_for(|stopped| *stopped).await;
         closing.begin();

@@ -14,8 +14,8 @@ use wasmtime::Store;
 use crate::admit;
 use crate::function::Generation;
 use crate::listener::Closing;
-use crate::refusal::Shortage;
 use crate::observe::{Counters, Lines, Log};
+use crate::refusal::Shortage;
 
 /// What the threads of a cell share.
 pub(crate) struct Shared {
@@ -23,8 +23,8 @@ pub(crate) struct Shared {
     pub(crate) cell: Arc<admit::Cell>,
     pub(crate) log: Log,
     pub(crate) engines: Vec<tombolo_engine::Engine>,
-    /// The process' clock, when there is an engine.
-    pub(crate) ticker: Option<Ticker>,
+    /// One for each engine; all lead to the clock of the process.
+    pub(crate) tickers: Vec<Ticker>,
     /// Connections that each worker holds at most.
     pub(crate) connections: usize,
     /// Requests that reached no function, one set for each worker.
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Keeps the clock running that interrupts guests.
     pub(crate) fn ticks(&self) -> Result<TickerGuard, Shortage> {
-        let guard = self.ticker.as_ref().and_then(|ticker| ticker.guard().ok());
+        let guard = self.tickers.first().and_then(|ticker| ticker.guard().ok());
         guard.ok_or(Shortage::Instances)
     }
 }
@@ -52,13 +52,7 @@ impl Worker {
     pub(crate) fn new(index: usize, shared: Arc<Shared>) -> Rc<Worker> {
         let lines = Lines::new(shared.log.clone());
         LINES.set(Some(Rc::clone(&lines)));
-        Rc::new(Worker {
-            index,
-            shared,
-            lines,
-            closing: Rc::default(),
-            connections: Rc::default(),
-        })
+        Rc::new(Worker { index, shared, lines, closing: Rc::default(), connections: Rc::default() })
     }
 
     /// The functions that answer now.

@@ -8,10 +8,10 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyDataStream, BodyExt};
+use tokio_util::io::StreamReader;
 use tombolo_engine::{Calls, Fault, HasBudget, classify, metered};
 use tombolo_host::Guest;
 use tombolo_host::stdio::{Input, Output, OutputReader, output_pipe};
-use tokio_util::io::StreamReader;
 use wasmtime::Store;
 use wasmtime_wasi_http::Error;
 
@@ -52,9 +52,10 @@ pub(super) async fn call(
         (stdout, Head::Cgi(CgiReader::new(output, function.limits.headers_bytes)), env)
     };
     let setting = setting(input, stdout);
+    let started = setting.starts();
     let mut store = Store::new(engine(&program), setting.guest.with_env(env));
     tombolo_engine::arm(&mut store, Calls::Async);
-    let guest = run(store, program);
+    let guest = run(store, program, started);
     Ok(Running::new(guest, head, (setting.pass, setting.ticks), body_too_large, setting.limits))
 }
 
@@ -76,8 +77,8 @@ fn engine(program: &Entry) -> &wasmtime::Engine {
     }
 }
 
-async fn run(mut store: Store<Guest>, entry: Entry) -> Ended {
-    let ended = metered(start(&mut store, entry))
+async fn run(mut store: Store<Guest>, entry: Entry, started: impl FnOnce()) -> Ended {
+    let ended = metered(start(&mut store, entry, started))
         .await
         .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
     bury(store);
@@ -88,19 +89,26 @@ async fn run(mut store: Store<Guest>, entry: Entry) -> Ended {
     }
 }
 
-async fn start(store: &mut Store<Guest>, entry: Entry) -> wasmtime::Result<Result<(), ()>> {
+async fn start(
+    store: &mut Store<Guest>,
+    entry: Entry,
+    started: impl FnOnce(),
+) -> wasmtime::Result<Result<(), ()>> {
     match entry {
         Entry::Module(pre) => {
             let instance = pre.instantiate_async(&mut *store).await?;
+            started();
             let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
             start.call_async(&mut *store, ()).await.map(Ok)
         }
         Entry::CommandP2(pre) => {
             let command = pre.instantiate_async(&mut *store).await?;
+            started();
             command.wasi_cli_run().call_run(store).await
         }
         Entry::CommandP3(pre) => {
             let command = pre.instantiate_async(&mut *store).await?;
+            started();
             store.run_concurrent(async |accessor| command.wasi_cli_run().call_run(accessor).await).await?
         }
         Entry::HttpP2(_) | Entry::HttpP3(_) => Err(wasmtime::Error::msg("an HTTP handler is not a program")),
@@ -129,7 +137,7 @@ async fn input(body: RequestBody, body_bytes_max: u64) -> Result<(Input, Option<
 }
 
 /// Reads the head of a program's answer from its output.
-pub(super) struct CgiReader {
+pub(crate) struct CgiReader {
     output: Option<OutputReader>,
     gathered: BytesMut,
     head_bytes_max: u64,
@@ -141,7 +149,10 @@ impl CgiReader {
     }
 
     /// The answer, or `None` when the program ended before there was one.
-    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Response<Frames>, String>>> {
+    pub(super) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Response<Frames>, String>>> {
         loop {
             let Some(output) = &mut self.output else { return Poll::Ready(None) };
             let Some(chunk) = ready!(output.poll_next_unpin(cx)) else { return Poll::Ready(None) };
@@ -153,7 +164,9 @@ impl CgiReader {
             }
             if self.gathered.len() as u64 > self.head_bytes_max {
                 let max = self.head_bytes_max;
-                return Poll::Ready(Some(Err(format!("its headers do not end; the limit is headers={max}B"))));
+                return Poll::Ready(Some(Err(format!(
+                    "its headers do not end; the limit is headers={max}B"
+                ))));
             }
         }
     }
@@ -182,7 +195,10 @@ impl Body for CgiBody {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if !self.first.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.first)))));
         }

@@ -1,6 +1,8 @@
 //! The environment of a CGI program (RFC 3875, section 4.1), and of an event's.
 
-use http::header::{AsHeaderName, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use http::header::{
+    AsHeaderName, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, TRANSFER_ENCODING,
+};
 use http::request;
 
 use crate::path::Door;
@@ -75,7 +77,8 @@ impl Env {
     fn set_fields(&mut self, headers: &HeaderMap) {
         for name in headers.keys().filter(|name| may_pass(name)) {
             let separator = if *name == COOKIE { "; " } else { ", " };
-            let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+            let values: Vec<_> =
+                headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
             if !values.is_empty() {
                 self.set(&format!("HTTP_{}", variable(name.as_str())), &values.join(separator));
             }
@@ -86,7 +89,11 @@ impl Env {
 /// `Proxy` would become `HTTP_PROXY`, which programs take for configuration (CVE-2016-5385). A name with an
 /// underscore could pass for one with a hyphen. The body's fields have variables of their own.
 fn may_pass(name: &HeaderName) -> bool {
-    name != "proxy" && !name.as_str().contains('_') && name != CONTENT_LENGTH && name != CONTENT_TYPE && name != TRANSFER_ENCODING
+    name != "proxy"
+        && !name.as_str().contains('_')
+        && name != CONTENT_LENGTH
+        && name != CONTENT_TYPE
+        && name != TRANSFER_ENCODING
 }
 
 fn variable(name: &str) -> String {
@@ -102,9 +109,12 @@ fn split(path: &str, segments: usize) -> (&str, &str) {
 /// The host and port that the request was for.
 fn server<'a>(door: &Door, parts: &'a request::Parts) -> (&'a str, String) {
     let field = || parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = parts.uri.authority().map(|authority| authority.as_str()).or_else(field).unwrap_or("localhost");
+    let host =
+        parts.uri.authority().map(|authority| authority.as_str()).or_else(field).unwrap_or("localhost");
     let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => (name, Some(port)),
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (name, Some(port))
+        }
         _ => (host, None),
     };
     let default = || match door.local {
@@ -148,7 +158,14 @@ mod tests {
     #[test]
     fn fields_become_variables_but_for_those_that_lie() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("x-a", "1"), ("x-a", "2"), ("cookie", "a=1"), ("cookie", "b=2"), ("proxy", "evil"), ("x_b", "evil")] {
+        for (name, value) in [
+            ("x-a", "1"),
+            ("x-a", "2"),
+            ("cookie", "a=1"),
+            ("cookie", "b=2"),
+            ("proxy", "evil"),
+            ("x_b", "evil"),
+        ] {
             headers.append(name, value.parse().expect("a value"));
         }
         let mut env = Env(Vec::new());
@@ -161,10 +178,13 @@ mod tests {
     #[test]
     fn an_events_attributes_become_variables() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("ce-id", "7"), ("ce-type", "a%20b"), ("content-type", "text/plain"), ("host", "x")] {
+        for (name, value) in
+            [("ce-id", "7"), ("ce-type", "a%20b"), ("content-type", "text/plain"), ("host", "x")]
+        {
             headers.append(name, value.parse().expect("a value"));
         }
-        let expected = [("CE_ID", "7"), ("CE_TYPE", "a b"), ("CONTENT_LENGTH", "3"), ("CONTENT_TYPE", "text/plain")];
+        let expected =
+            [("CE_ID", "7"), ("CE_TYPE", "a b"), ("CONTENT_LENGTH", "3"), ("CONTENT_TYPE", "text/plain")];
         assert_eq!(event(&headers, 3), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 }

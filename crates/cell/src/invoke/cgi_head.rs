@@ -52,7 +52,10 @@ pub(crate) fn parse(head: &[u8]) -> Result<CgiAnswer, String> {
         && status.is_none()
         && headers.is_empty()
     {
-        return path.to_str().map(|path| CgiAnswer::Elsewhere(path.to_owned())).map_err(|_| "Location is not text".into());
+        return path
+            .to_str()
+            .map(|path| CgiAnswer::Elsewhere(path.to_owned()))
+            .map_err(|_| "Location is not text".into());
     }
     Ok(CgiAnswer::Response(response(status, location, headers)))
 }
@@ -71,7 +74,11 @@ fn response(status: Option<StatusCode>, location: Option<HeaderValue>, headers: 
 fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), String> {
     let shown = || String::from_utf8_lossy(&line[..line.len().min(80)]).into_owned();
     let Some(colon) = memchr::memchr(b':', line) else {
-        let hint = if line.starts_with(b"HTTP/") { "; write \"Status: 200\" in place of an HTTP status line" } else { "" };
+        let hint = if line.starts_with(b"HTTP/") {
+            "; write \"Status: 200\" in place of an HTTP status line"
+        } else {
+            ""
+        };
         return Err(format!("its head has the line {:?}, which is no field{hint}", shown()));
     };
     let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
@@ -84,7 +91,8 @@ fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), String> {
 /// `404 Not Found`: three digits, then whatever.
 fn status_code(value: &HeaderValue) -> Result<StatusCode, String> {
     let digits = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
-    StatusCode::from_bytes(digits).map_err(|_| format!("its Status is {value:?}, which does not start with a status"))
+    StatusCode::from_bytes(digits)
+        .map_err(|_| format!("its Status is {value:?}, which does not start with a status"))
 }
 
 fn set_once<T>(slot: &mut Option<T>, name: &HeaderName, value: T) -> Result<(), String> {
@@ -111,8 +119,11 @@ mod tests {
         match parse(head.as_bytes()) {
             Ok(CgiAnswer::Elsewhere(path)) => format!("-> {path}"),
             Ok(CgiAnswer::Response(response)) => {
-                let fields: Vec<_> =
-                    response.headers().iter().map(|(name, value)| format!(" {name}={}", value.to_str().unwrap_or("?"))).collect();
+                let fields: Vec<_> = response
+                    .headers()
+                    .iter()
+                    .map(|(name, value)| format!(" {name}={}", value.to_str().unwrap_or("?")))
+                    .collect();
                 format!("{}{}", response.status().as_u16(), fields.concat())
             }
             Err(error) => error,
@@ -122,7 +133,10 @@ mod tests {
     #[test]
     fn documents_and_redirects() {
         assert_eq!(check("Content-Type: text/plain\n\n"), "200 content-type=text/plain");
-        assert_eq!(check("content-type:text/plain\r\nSTATUS: 404 Not Found\r\n\r\n"), "404 content-type=text/plain");
+        assert_eq!(
+            check("content-type:text/plain\r\nSTATUS: 404 Not Found\r\n\r\n"),
+            "404 content-type=text/plain"
+        );
         assert_eq!(check("Status: 204\n\n"), "204");
         assert_eq!(check("Location: https://example.com/\n\n"), "302 location=https://example.com/");
         assert_eq!(check("Location: //example.com/\n\n"), "302 location=//example.com/");
@@ -146,7 +160,13 @@ mod tests {
 
     #[test]
     fn the_end_of_a_head_is_found_however_it_arrives() {
-        for (head, length) in [("A: b\n\nbody", 6), ("A: b\r\n\r\nbody", 8), ("A: b\r\n\nbody", 7), ("\nbody", 1), ("\r\nbody", 2)] {
+        for (head, length) in [
+            ("A: b\n\nbody", 6),
+            ("A: b\r\n\r\nbody", 8),
+            ("A: b\r\n\nbody", 7),
+            ("\nbody", 1),
+            ("\r\nbody", 2),
+        ] {
             let bytes = head.as_bytes();
             assert_eq!(end_of_head(bytes, 0), Some(length), "{head:?}");
             let bytewise = (1..=bytes.len()).find_map(|count| end_of_head(&bytes[..count], count - 1));

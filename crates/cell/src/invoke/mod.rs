@@ -23,7 +23,7 @@ pub(crate) use running::{Ended, Frames, Running, refusal};
 use crate::admit::Pass;
 use crate::function::Function;
 use crate::link::Entry;
-use crate::observe::Call;
+use crate::observe::{Call, Counters};
 use crate::path::Door;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
@@ -42,7 +42,17 @@ struct Setting {
     /// Keeps the clock running that interrupts the guest.
     ticks: TickerGuard,
     limits: running::Limits,
+    counters: Arc<[Counters]>,
+    worker: usize,
     is_tls: bool,
+}
+
+impl Setting {
+    /// To be called when the instance is ready to be called.
+    fn starts(&self) -> impl FnOnce() + use<> {
+        let (counters, worker, began) = (Arc::clone(&self.counters), self.worker, self.limits.began);
+        move || counters[worker].start.observe(began.elapsed())
+    }
 }
 
 /// Calls `function` with `request`. Dropping this on the way cancels the call.
@@ -64,15 +74,15 @@ pub(crate) async fn invoke(
             body_bytes: function.limits.body_bytes,
             time_is_up: function.limits.time_is_up,
         },
+        counters: Arc::clone(&function.counters),
+        worker: door.worker.index,
         is_tls: door.is_tls,
     };
     let mut running = match &function.entry {
         Entry::HttpP2(pre) => p2::call(setting(Input::closed(), log(function, call)), pre.clone(), request)
             .map_err(|error| Refusal::BadRequest(unusable(&error)))?,
         Entry::HttpP3(pre) => p3::call(setting(Input::closed(), log(function, call)), pre.clone(), request),
-        program => {
-            cgi::call(door, function, program.clone(), setting, log(function, call), request).await?
-        }
+        program => cgi::call(door, function, program.clone(), setting, log(function, call), request).await?,
     };
     let response = running.head().await?;
     Ok(Answer { response, running, function: Arc::clone(function) })

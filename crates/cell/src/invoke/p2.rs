@@ -24,6 +24,7 @@ pub(super) fn call(
 ) -> wasmtime::Result<Running> {
     let scheme = if setting.is_tls { Scheme::Https } else { Scheme::Http };
     let body_too_large = request.body().too_large();
+    let started = setting.starts();
     let mut store = Store::new(pre.engine(), setting.guest);
     tombolo_engine::arm(&mut store, Calls::Async);
 
@@ -38,11 +39,11 @@ pub(super) fn call(
     let guest = async move {
         let called = async {
             let proxy = pre.instantiate_async(&mut store).await?;
+            started();
             proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
         };
-        let ended: Ended = metered(called)
-            .await
-            .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
+        let ended: Ended =
+            metered(called).await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };

@@ -9,9 +9,9 @@ use tombolo_engine::{Calls, HasBudget, classify, metered};
 use tombolo_host::Guest;
 use wasmtime::Store;
 use wasmtime::component::Accessor;
-use wasmtime_wasi_http::{Error, WasiHttpView};
 use wasmtime_wasi_http::p3;
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
+use wasmtime_wasi_http::{Error, WasiHttpView};
 
 use super::head::{Head, Slot};
 use super::running::{Ended, Running};
@@ -22,6 +22,7 @@ use crate::worker::bury;
 /// Calls a fresh instance of `pre` with `request`.
 pub(super) fn call(setting: Setting, pre: ServicePre<Guest>, request: Request<RequestBody>) -> Running {
     let body_too_large = request.body().too_large();
+    let started = setting.starts();
     let mut store = Store::new(pre.engine(), setting.guest);
     tombolo_engine::arm(&mut store, Calls::Async);
 
@@ -30,11 +31,11 @@ pub(super) fn call(setting: Setting, pre: ServicePre<Guest>, request: Request<Re
     let guest = async move {
         let called = async {
             let service = pre.instantiate_async(&mut store).await?;
+            started();
             store.run_concurrent(async |accessor| handle(accessor, &service, request, &answer).await).await?
         };
-        let ended: Ended = metered(called)
-            .await
-            .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
+        let ended: Ended =
+            metered(called).await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };

@@ -125,7 +125,9 @@ impl Running {
         match self.fault() {
             None if is_event => Ok(no_content()),
             None => Err(Refusal::GuestBrokeHttp("it returned without an answer".into())),
-            Some(Fault::Exit(code)) if is_event => Err(Refusal::Trapped(format!("it exited with code {code}"))),
+            Some(Fault::Exit(code)) if is_event => {
+                Err(Refusal::Trapped(format!("it exited with code {code}")))
+            }
             Some(fault) => Err(refusal(fault.clone())),
         }
     }
@@ -138,7 +140,11 @@ impl Running {
     ) -> Poll<Refusal> {
         let Some(time) = self.limits.time else { return Poll::Pending };
         let sleep = || Box::pin(tokio::time::sleep_until((self.limits.began + time).into()));
-        deadline.get_or_insert_with(sleep).as_mut().poll(cx).map(|()| Refusal::TimedOut(self.limits.time_is_up.to_string()))
+        deadline
+            .get_or_insert_with(sleep)
+            .as_mut()
+            .poll(cx)
+            .map(|()| Refusal::TimedOut(self.limits.time_is_up.to_string()))
     }
 }
 

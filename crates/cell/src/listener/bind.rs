@@ -59,7 +59,9 @@ pub enum ListenError {
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => "; stop the other process or choose another port",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need CAP_NET_BIND_SERVICE, or let systemd pass the socket",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need CAP_NET_BIND_SERVICE, or let systemd pass the socket"
+        }
         io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
         _ => "",
     }
@@ -110,7 +112,8 @@ fn tcp(address: SocketAddr, workers: usize) -> Result<Listener, ListenError> {
     let actual = rustix::net::getsockname(&first).map_err(|error| failed(error.into()))?;
     let actual = SocketAddr::try_from(actual).map_err(|error| failed(error.into()))?;
     let others = (1..workers.max(1)).map(|_| tcp_socket(actual, true));
-    let sockets: Vec<OwnedFd> = std::iter::once(Ok(first)).chain(others).collect::<Result<_, _>>().map_err(failed)?;
+    let sockets: Vec<OwnedFd> =
+        std::iter::once(Ok(first)).chain(others).collect::<Result<_, _>>().map_err(failed)?;
     for socket in &sockets {
         rustix::net::listen(socket, BACKLOG).map_err(|error| failed(error.into()))?;
     }

@@ -63,14 +63,17 @@ impl Protocols {
         let watch = Watch::new(!is_http2);
         let io = TokioIo::new(Watched::new(io, Rc::clone(&watch)));
         let (door, seen) = (Rc::new(door), Rc::clone(&watch));
-        let service =
-            hyper::service::service_fn(move |request| path::serve(Rc::clone(&door), Rc::clone(&seen), request));
+        let service = hyper::service::service_fn(move |request| {
+            path::serve(Rc::clone(&door), Rc::clone(&seen), request)
+        });
         if is_http2 {
             let connection = pin!(self.http2.serve_connection(io, service));
-            supervise(connection, http2::Connection::graceful_shutdown, &watch, &self.patience, &closing).await;
+            supervise(connection, http2::Connection::graceful_shutdown, &watch, &self.patience, &closing)
+                .await;
         } else {
             let connection = pin!(self.http1.serve_connection(io, service));
-            supervise(connection, http1::Connection::graceful_shutdown, &watch, &self.patience, &closing).await;
+            supervise(connection, http1::Connection::graceful_shutdown, &watch, &self.patience, &closing)
+                .await;
         }
     }
 }

@@ -77,7 +77,8 @@ impl HeadScan {
     }
 
     fn may_continue(&self, byte: u8) -> bool {
-        let expected = |name: &[u8]| name.get(self.length) == Some(&byte) && name.starts_with(&self.line[..self.length]);
+        let expected =
+            |name: &[u8]| name.get(self.length) == Some(&byte) && name.starts_with(&self.line[..self.length]);
         expected(CONTENT_LENGTH) || expected(TRANSFER_ENCODING)
     }
 
@@ -105,7 +106,9 @@ mod tests {
     #[test]
     fn two_lengths_are_found_in_any_order_case_and_split() {
         assert!(ambiguous("POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"));
-        assert!(ambiguous("POST / HTTP/1.1\r\nTRANSFER-ENCODING: chunked\r\nHost: x\r\ncontent-length:3\r\n\r\n"));
+        assert!(ambiguous(
+            "POST / HTTP/1.1\r\nTRANSFER-ENCODING: chunked\r\nHost: x\r\ncontent-length:3\r\n\r\n"
+        ));
         assert!(ambiguous("POST / HTTP/1.1\ntransfer-encoding: chunked\ncontent-length: 3\n\n"));
     }
 

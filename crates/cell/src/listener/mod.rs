@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
-pub use bind::{ListenAddress, ListenError, Listener};
 pub(crate) use bind::Sockets;
+pub use bind::{ListenAddress, ListenError, Listener};
 pub(crate) use connection::{Closing, Protocols};
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use watch::Patience;
@@ -127,7 +127,9 @@ where
         return protocols.serve(stream, false, door, closing).await;
     };
     // A handshake that fails, or takes too long, is the client's affair.
-    let Ok(Ok(stream)) = tokio::time::timeout(protocols.patience().head, tls.accept(stream)).await else { return };
+    let Ok(Ok(stream)) = tokio::time::timeout(protocols.patience().head, tls.accept(stream)).await else {
+        return;
+    };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     protocols.serve(stream, is_http2, door, closing).await;
 }

@@ -124,8 +124,11 @@ fn certified_key(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsErro
         return Err(problem(certificate, "it holds no certificate; expected a PEM file".into()));
     }
     let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| problem(key, error.to_string()))?;
-    let signing = ring::sign::any_supported_type(&key_der).map_err(|error| problem(key, error.to_string()))?;
+    let signing =
+        ring::sign::any_supported_type(&key_der).map_err(|error| problem(key, error.to_string()))?;
     let certified = CertifiedKey::new(chain, signing);
-    certified.keys_match().map_err(|error| problem(key, format!("it does not fit the certificate: {error}")))?;
+    certified
+        .keys_match()
+        .map_err(|error| problem(key, format!("it does not fit the certificate: {error}")))?;
     Ok(certified)
 }

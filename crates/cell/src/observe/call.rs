@@ -65,13 +65,6 @@ impl Call {
         self.function = Some(Arc::clone(function));
     }
 
-    /// The instance is ready to be called.
-    pub(crate) fn started(&self, admitted: Instant) {
-        if let Some(counters) = self.counters() {
-            counters.start.observe(admitted.elapsed());
-        }
-    }
-
     /// The client gets this status.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);

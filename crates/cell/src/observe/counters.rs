@@ -10,8 +10,8 @@ use crate::refusal::Refusal;
 
 /// Upper bounds of a request's duration, in microseconds.
 pub(crate) const DURATION_BOUNDS_US: [u64; 16] = [
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000,
-    30_000_000,
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+    5_000_000, 30_000_000,
 ];
 
 /// How observations spread over [`DURATION_BOUNDS_US`].

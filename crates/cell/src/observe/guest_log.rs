@@ -42,7 +42,10 @@ impl GuestLog {
 
 impl LogSink for GuestLog {
     fn line(&self, request: u128, stream: LogStream, line: &[u8]) {
-        if !self.budget.spend(line.len() as u64 + LINE_OVERHEAD_BYTES, self.budget.began.elapsed().as_nanos() as u64) {
+        if !self
+            .budget
+            .spend(line.len() as u64 + LINE_OVERHEAD_BYTES, self.budget.began.elapsed().as_nanos() as u64)
+        {
             return;
         }
         let line = GuestLine {
@@ -71,7 +74,12 @@ const SECOND_NS: u64 = 1_000_000_000;
 impl LogBudget {
     fn new(bytes_per_second: u64) -> LogBudget {
         let bytes_per_second = bytes_per_second.max(1);
-        LogBudget { began: Instant::now(), bytes_per_second, whole_at: AtomicU64::new(0), dropped: AtomicU64::new(0) }
+        LogBudget {
+            began: Instant::now(),
+            bytes_per_second,
+            whole_at: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
     }
 
     /// Whether `bytes` fit in at `now`, in nanoseconds after the beginning. Counts them as dropped if not.

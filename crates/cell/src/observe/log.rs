@@ -34,7 +34,8 @@ impl Log {
     /// A log that a thread of its own writes to `out`.
     pub(crate) fn start(out: Box<dyn Write + Send>) -> std::io::Result<(Log, std::thread::JoinHandle<()>)> {
         let (blocks, received) = sync_channel(BLOCKS_MAX);
-        let writer = std::thread::Builder::new().name("log".into()).spawn(move || write_all(received, out))?;
+        let writer =
+            std::thread::Builder::new().name("log".into()).spawn(move || write_all(received, out))?;
         Ok((Log { blocks, dropped: Arc::default() }, writer))
     }
 

@@ -43,14 +43,22 @@ fn cell(page: &mut Page, shared: &Shared, functions: usize) {
     page.value("tombolo_guest_memory_bytes", &[], memory);
     page.family("tombolo_guest_memory_bytes_max", "gauge", "Memory that running instances may take.");
     page.value("tombolo_guest_memory_bytes_max", &[], memory_max);
-    page.family("tombolo_log_blocks_dropped_total", "counter", "Blocks of log lines dropped: the log's reader is slow.");
+    page.family(
+        "tombolo_log_blocks_dropped_total",
+        "counter",
+        "Blocks of log lines dropped: the log's reader is slow.",
+    );
     page.value("tombolo_log_blocks_dropped_total", &[], shared.log.dropped());
 }
 
 fn functions(page: &mut Page, called: &[(&Function, Totals)], unrouted: &Totals) {
     let named = || called.iter().map(|(function, totals)| (&*function.name, totals));
     let all = || named().chain(std::iter::once(("", unrouted)));
-    page.family("tombolo_requests_total", "counter", "Answered requests; without a function's name if none was found.");
+    page.family(
+        "tombolo_requests_total",
+        "counter",
+        "Answered requests; without a function's name if none was found.",
+    );
     for (name, totals) in all() {
         for (class, count) in CLASSES.iter().zip(totals.classes).filter(|(_, count)| *count > 0) {
             page.value("tombolo_requests_total", &[("function", name), ("class", class)], count);
@@ -66,9 +74,21 @@ fn functions(page: &mut Page, called: &[(&Function, Totals)], unrouted: &Totals)
     for (name, totals) in named() {
         page.value("tombolo_canceled_total", &[("function", name)], totals.canceled);
     }
-    page.family("tombolo_request_duration_seconds", "histogram", "From a request's first byte to its answer's last.");
+    page.family(
+        "tombolo_request_duration_seconds",
+        "histogram",
+        "From a request's first byte to its answer's last.",
+    );
     for (name, totals) in named() {
         page.histogram("tombolo_request_duration_seconds", name, &totals.duration);
+    }
+    page.family(
+        "tombolo_start_duration_seconds",
+        "histogram",
+        "From admission until the instance can be called.",
+    );
+    for (name, totals) in named() {
+        page.histogram("tombolo_start_duration_seconds", name, &totals.start);
     }
     state(page, called);
 }
@@ -82,9 +102,17 @@ fn state(page: &mut Page, called: &[(&Function, Totals)]) {
     for (function, _) in called {
         page.value("tombolo_function_waiting", &[("function", &function.name)], function.gate.waiting());
     }
-    page.family("tombolo_log_lines_dropped_total", "counter", "Lines that a function logged over its budget.");
+    page.family(
+        "tombolo_log_lines_dropped_total",
+        "counter",
+        "Lines that a function logged over its budget.",
+    );
     for (function, _) in called {
-        page.value("tombolo_log_lines_dropped_total", &[("function", &function.name)], function.log.dropped());
+        page.value(
+            "tombolo_log_lines_dropped_total",
+            &[("function", &function.name)],
+            function.log.dropped(),
+        );
     }
 }
 

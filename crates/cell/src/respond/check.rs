@@ -3,9 +3,9 @@
 //! Header names and values were made by the `http` crate's parsers, so that none holds CR, LF or NUL.
 
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPECT,
-    HOST, HeaderMap, HeaderName, MAX_FORWARDS, PRAGMA, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, SET_COOKIE, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    EXPECT, HOST, HeaderMap, HeaderName, MAX_FORWARDS, PRAGMA, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{StatusCode, response};
 
@@ -52,7 +52,9 @@ pub(crate) fn head(parts: &mut response::Parts, headers_bytes_max: u64) -> Resul
     }
     let headers_bytes = size_bytes(&parts.headers);
     if headers_bytes > headers_bytes_max {
-        return Err(format!("its headers have {headers_bytes} bytes; the limit is headers={headers_bytes_max}B"));
+        return Err(format!(
+            "its headers have {headers_bytes} bytes; the limit is headers={headers_bytes_max}B"
+        ));
     }
     strip_hop_by_hop(&mut parts.headers);
     let length = content_length(&parts.headers)?;
@@ -99,7 +101,8 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, String> {
     if lengths.next().is_some() {
         return Err("it has more than one Content-Length".into());
     }
-    let digits = first.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+    let digits =
+        first.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
     match digits.and_then(|text| text.parse().ok()) {
         Some(length) => Ok(Some(length)),
         None => Err(format!("its Content-Length is {first:?}, which is not a number of bytes")),
@@ -123,7 +126,9 @@ mod tests {
 
     #[test]
     fn a_length_must_be_one_number() {
-        for lengths in [&["1", "2"][..], &["1", "1"], &["1, 1"], &["+1"], &["-1"], &[""], &["99999999999999999999"]] {
+        for lengths in
+            [&["1", "2"][..], &["1", "1"], &["1, 1"], &["+1"], &["-1"], &[""], &["99999999999999999999"]]
+        {
             let headers: Vec<_> = lengths.iter().map(|length| ("content-length", *length)).collect();
             assert!(head(&mut parts(200, &headers), 1000).is_err(), "{lengths:?}");
         }
@@ -134,7 +139,12 @@ mod tests {
     fn fields_of_the_connection_are_not_the_guests() {
         let mut response = parts(
             200,
-            &[("connection", "close, x-private"), ("transfer-encoding", "chunked"), ("x-private", "1"), ("x", "2")],
+            &[
+                ("connection", "close, x-private"),
+                ("transfer-encoding", "chunked"),
+                ("x-private", "1"),
+                ("x", "2"),
+            ],
         );
         assert_eq!(head(&mut response, 1000), Ok(None));
         assert_eq!(response.headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x"]);
@@ -155,7 +165,8 @@ mod tests {
 
     #[test]
     fn framing_fields_do_not_pass_as_trailers() {
-        let mut fields = parts(200, &[("content-length", "1"), ("set-cookie", "a=b"), ("x-checksum", "1")]).headers;
+        let mut fields =
+            parts(200, &[("content-length", "1"), ("set-cookie", "a=b"), ("x-checksum", "1")]).headers;
         trailers(&mut fields);
         assert_eq!(fields.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-checksum"]);
     }

@@ -20,13 +20,13 @@ use crate::refusal::Refusal;
 /// The answer as it leaves, and the end of the request's record, now or with the last byte.
 pub(crate) async fn respond(mut call: Call, answer: Answer) -> Response<Body> {
     match prepare(&call, answer).await {
-        Ok(Prepared::Whole(response)) => {
+        Ok(Ok(response)) => {
             call.answered(response.status());
             response
         }
-        Ok(Prepared::Streaming(streaming)) => {
+        Ok(Err(streaming)) => {
             call.answered(streaming.parts.status);
-            let Streaming { parts, gathered, frames, running, left_bytes, expected_bytes } = *streaming;
+            let Streaming { parts, gathered, frames, running, left_bytes, expected_bytes } = streaming;
             let body = GuestBody::new(gathered, frames, running, left_bytes, expected_bytes, call);
             Response::from_parts(parts, Body::Guest(Box::new(body)))
         }
@@ -41,11 +41,7 @@ pub(crate) fn refuse(mut call: Call, refusal: Refusal) -> Response<Body> {
     response
 }
 
-enum Prepared {
-    Whole(Response<Body>),
-    Streaming(Box<Streaming>),
-}
-
+/// A response that is not whole yet.
 struct Streaming {
     parts: http::response::Parts,
     gathered: VecDeque<Bytes>,
@@ -57,7 +53,7 @@ struct Streaming {
     expected_bytes: Option<u64>,
 }
 
-async fn prepare(call: &Call, answer: Answer) -> Result<Prepared, Refusal> {
+async fn prepare(call: &Call, answer: Answer) -> Result<Result<Response<Body>, Streaming>, Refusal> {
     let Answer { response, mut running, function } = answer;
     let limits = &function.limits;
     let (mut parts, mut frames) = response.into_parts();
@@ -73,25 +69,28 @@ async fn prepare(call: &Call, answer: Answer) -> Result<Prepared, Refusal> {
     match gathered.end {
         gather::End::Reached => {
             if has_body && announced.is_some_and(|bytes| bytes != gathered.bytes) {
-                return Err(Refusal::GuestBrokeHttp("its body is not as long as its Content-Length says".into()));
+                return Err(Refusal::GuestBrokeHttp(
+                    "its body is not as long as its Content-Length says".into(),
+                ));
             }
             let trailers = gathered.trailers.map(filtered);
             finish(running, call);
-            let body = if has_body { Body::whole(gathered.chunks, trailers) } else { Body::full(Bytes::new()) };
-            Ok(Prepared::Whole(Response::from_parts(parts, body)))
+            let body =
+                if has_body { Body::whole(gathered.chunks, trailers) } else { Body::full(Bytes::new()) };
+            Ok(Ok(Response::from_parts(parts, body)))
         }
         gather::End::Failed(why) => Err(match running.into_fault() {
             Some(fault) => refusal(fault),
             None => Refusal::GuestBrokeHttp(why),
         }),
-        gather::End::Open => Ok(Prepared::Streaming(Box::new(Streaming {
+        gather::End::Open => Ok(Err(Streaming {
             parts,
             left_bytes: limits.response_body_bytes - gathered.bytes,
             expected_bytes: announced.filter(|_| has_body).map(|bytes| bytes.saturating_sub(gathered.bytes)),
             gathered: gathered.chunks,
             frames,
             running,
-        }))),
+        })),
     }
 }
 
