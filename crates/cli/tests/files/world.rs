@@ -8,11 +8,11 @@ use std::time::Duration;
 use crate::common::{Done, TempDir, cache, finish, folder, guest};
 
 /// The content of files outside every grant.
-pub const CANARY: &str = "canary: nobody may read or change this";
+pub(crate) const CANARY: &str = "canary: nobody may read or change this";
 
 /// Which walls stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Walls {
+pub(crate) enum Walls {
     /// WASI's checks and the kernel's.
     Both,
     /// The kernel's alone.
@@ -20,12 +20,12 @@ pub enum Walls {
 }
 
 /// `work/` read-write, `shown/` read-only, `outside/` not granted.
-pub struct World {
+pub(crate) struct World {
     root: TempDir,
 }
 
 impl World {
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         let root = folder(&[
             ("work/own.txt", "own"),
             ("work/sub/deep.txt", "deep"),
@@ -37,27 +37,27 @@ impl World {
     }
 
     /// A path within the world, as the host sees it.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
     /// Makes a symbolic link as somebody with the host's rights could have left it in the guest's folder.
-    pub fn plant_symlink(&self, link: &str, target: impl AsRef<Path>) {
+    pub(crate) fn plant_symlink(&self, link: &str, target: impl AsRef<Path>) {
         std::os::unix::fs::symlink(target, self.path(link)).expect("the link can be made");
     }
 
     /// Lets `fsprobe` do one act.
-    pub fn probe(&self, walls: Walls, arguments: &[&str]) -> Done {
+    pub(crate) fn probe(&self, walls: Walls, arguments: &[&str]) -> Done {
         self.run(walls, "c-fsprobe", arguments)
     }
 
     /// Runs a guest with `work` as `/work` and `shown` as `/shown`.
-    pub fn run(&self, walls: Walls, name: &str, arguments: &[&str]) -> Done {
+    pub(crate) fn run(&self, walls: Walls, name: &str, arguments: &[&str]) -> Done {
         finish(&mut self.command(walls, name, arguments), b"")
     }
 
     /// The same, not started yet.
-    pub fn command(&self, walls: Walls, name: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, walls: Walls, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary(walls));
         command.env_clear().env("XDG_CACHE_HOME", cache()).arg("run").args(["--limit", "time=20s"]);
         // The order matters: the probe takes the first folder where none is named.
@@ -71,7 +71,7 @@ impl World {
 
     /// Asserts that nothing outside the grants was touched.
     #[track_caller]
-    pub fn assert_canary_lives(&self) {
+    pub(crate) fn assert_canary_lives(&self) {
         for file in ["outside/canary.txt", "outside/folder/inner.txt"] {
             let text = std::fs::read_to_string(self.path(file)).expect("the canary is still there");
             assert_eq!(text, CANARY, "{file} was changed");
@@ -89,7 +89,7 @@ impl World {
 }
 
 /// Runs a case against both walls, and against the kernel's alone.
-pub fn on_each_wall(case: impl Fn(&World, Walls)) {
+pub(crate) fn on_each_wall(case: impl Fn(&World, Walls)) {
     for walls in [Walls::Both, Walls::KernelOnly] {
         let world = World::new();
         case(&world, walls);
@@ -99,14 +99,14 @@ pub fn on_each_wall(case: impl Fn(&World, Walls)) {
 
 /// The act was refused: it printed no success, and nothing of the canary. The guest itself ended by its own will.
 #[track_caller]
-pub fn refused(done: &Done) {
+pub(crate) fn refused(done: &Done) {
     assert_eq!(done.code, Some(1), "stdout: {}\nstderr: {}", done.stdout, done.stderr);
     assert!(!done.stdout.starts_with("ok"), "it went well: {}", done.stdout);
     assert!(!done.stdout.contains("canary"), "the canary was read");
 }
 
 /// How long a case may take at most: nothing may hang.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 fn binary(walls: Walls) -> &'static Path {
     match walls {
