@@ -33,7 +33,8 @@ fn bounds_are_in_force_and_cannot_be_raised() {
 #[test]
 fn a_bound_above_the_hard_limit_is_that_limit() {
     let limits = Rlimits { open_files: Some(u64::MAX), cpu_seconds: Some(u64::MAX), ..Rlimits::default() };
-    let hard = String::from_utf8(Command::new("/bin/sh").args(["-c", "ulimit -Hn"]).output().expect("ask").stdout);
+    let hard =
+        String::from_utf8(Command::new("/bin/sh").args(["-c", "ulimit -Hn"]).output().expect("ask").stdout);
     assert_eq!(says("ulimit -n", &limits), hard.expect("text").trim());
 }
 
@@ -91,7 +92,8 @@ fn a_child_ends_with_the_thread_that_started_it() {
 
 #[test]
 fn a_program_that_does_not_exist_is_an_error() {
-    let error = spawn_limited(Command::new("/nonexistent"), &Rlimits::default()).expect_err("no such program");
+    let error =
+        spawn_limited(Command::new("/nonexistent"), &Rlimits::default()).expect_err("no such program");
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 

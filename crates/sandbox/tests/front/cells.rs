@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use rustix::process::{Resource, WaitOptions, getrlimit};
-use tombolo_sandbox::{CellPlan, Entered, Policy, Verdict, Walls, close_fds_except, die_of_signal, run_in_cell};
+use tombolo_sandbox::{
+    CellPlan, Entered, Policy, Verdict, Walls, close_fds_except, die_of_signal, run_in_cell,
+};
 
 use crate::fronts::Namespaces;
 use crate::jobs;
@@ -35,7 +37,8 @@ pub(crate) fn run() {
     let deadline = name.starts_with("deadline").then_some(Duration::from_millis(50));
     let before = State::now();
     print!("kept in a buffer ");
-    let verdict = run_in_cell(&CellPlan { deadline, walls, ..CellPlan::default() }, |entered| live(&name, entered));
+    let verdict =
+        run_in_cell(&CellPlan { deadline, walls, ..CellPlan::default() }, |entered| live(&name, entered));
     let after = State::now();
     assert_eq!(before, after, "the front has something left of the cell");
     match verdict.expect("run a cell") {
@@ -131,7 +134,9 @@ impl State {
         unsafe {
             let mut mask: libc::sigset_t = std::mem::zeroed();
             libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut mask);
-            (0..64).filter(|signal| libc::sigismember(&mask, signal + 1) == 1).fold(0, |set, signal| set | 1 << signal)
+            (0..64)
+                .filter(|signal| libc::sigismember(&mask, signal + 1) == 1)
+                .fold(0, |set, signal| set | 1 << signal)
         }
     }
 

@@ -39,7 +39,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("a cell cannot stop its front", |kind| {
         Front::start("stop by the cell", kind)?.ends_with(128 + Signal::STOP.as_raw())
     }),
-    ("a cell has only what was open, and its channel", |kind| Front::start("descriptors", kind)?.ends_with(4)),
+    ("a cell has only what was open, and its channel", |kind| {
+        Front::start("descriptors", kind)?.ends_with(4)
+    }),
     ("a cell does not have the front's blocked signals", |kind| Front::start("mask", kind)?.ends_with(0)),
 ];
 
@@ -80,5 +82,8 @@ fn crashes(kind: Namespaces, scenario: &str, signal: i32) -> Result<(), Failed> 
         command.stderr(std::process::Stdio::null());
     })?;
     let (status, rest) = front.end()?;
-    check(status.code() == Some(99) && rest == format!("crashed by {signal}\n"), &format!("{status:?} {rest:?}"))
+    check(
+        status.code() == Some(99) && rest == format!("crashed by {signal}\n"),
+        &format!("{status:?} {rest:?}"),
+    )
 }

@@ -83,7 +83,10 @@ impl Front {
 
     pub(crate) fn ends_by(self, signal: Signal) -> Result<(), Failed> {
         let (status, rest) = self.end()?;
-        check(status.signal() == Some(signal.as_raw()) && !status.core_dumped(), &format!("{status:?} {rest}"))
+        check(
+            status.signal() == Some(signal.as_raw()) && !status.core_dumped(),
+            &format!("{status:?} {rest}"),
+        )
     }
 
     pub(crate) fn ends_with(self, code: i32) -> Result<(), Failed> {

@@ -15,7 +15,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("Ctrl-C on a terminal ends both", |kind| in_a_session("Ctrl-C", kind)),
     ("Ctrl-\\ on a terminal ends both", |kind| in_a_session("Ctrl-\\", kind)),
     ("Ctrl-Z on a terminal stops both, fg lets them go on", |kind| in_a_session("Ctrl-Z", kind)),
-    ("a background job that reads the terminal stops, fg lets it read", |kind| in_a_session("background", kind)),
+    ("a background job that reads the terminal stops, fg lets it read", |kind| {
+        in_a_session("background", kind)
+    }),
 ];
 
 const SHELL: &str = "shell: ";

@@ -21,8 +21,10 @@ pub(crate) const ACTS: &[Act] = &[
         call(libc::SYS_personality, [READ_IMPLIES_EXEC]).map(drop)
     })
     .refused_by(&[(Seccomp, NOT_PERMITTED)]),
-    Act::new("make a file in memory", |_| call(libc::SYS_memfd_create, [c"x".as_ptr() as usize, 0]).map(drop))
-        .refused_by(&[(Seccomp, NOT_PERMITTED)]),
+    Act::new("make a file in memory", |_| {
+        call(libc::SYS_memfd_create, [c"x".as_ptr() as usize, 0]).map(drop)
+    })
+    .refused_by(&[(Seccomp, NOT_PERMITTED)]),
     Act::new("start a user namespace", |_| call(libc::SYS_unshare, [libc::CLONE_NEWUSER as usize]).map(drop))
         .refused_by(&[(Seccomp, SIGSYS)]),
     Act::new("start a process in a user namespace", |_| {
@@ -68,7 +70,8 @@ pub(crate) const ACTS: &[Act] = &[
     .by_root()
     .refused_by(&[(Seccomp, SIGSYS)]),
     Act::new("send signals through a descriptor", |stage| {
-        call(libc::SYS_fcntl, [stage.tcp.as_raw_fd() as usize, libc::F_SETOWN as usize, stage.front as usize]).map(drop)
+        call(libc::SYS_fcntl, [stage.tcp.as_raw_fd() as usize, libc::F_SETOWN as usize, stage.front as usize])
+            .map(drop)
     })
     .refused_by(&[(Seccomp, NOT_PERMITTED)]),
     #[cfg(target_arch = "x86_64")]

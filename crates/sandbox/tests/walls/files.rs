@@ -13,8 +13,10 @@ use crate::stage::{SECRET, Stage, folders};
 pub(crate) const ACTS: &[Act] = &[
     Act::new("open a file with no file granted", |stage| File::open(stage.path("out/file")).map(drop))
         .refused_by(&[(Landlock, NO_ACCESS), (Seccomp, NOT_PERMITTED)]),
-    Act::new("look at a file with no file granted", |stage| std::fs::metadata(stage.path("out/file")).map(drop))
-        .refused_by(&[(Seccomp, NOT_PERMITTED)]),
+    Act::new("look at a file with no file granted", |stage| {
+        std::fs::metadata(stage.path("out/file")).map(drop)
+    })
+    .refused_by(&[(Seccomp, NOT_PERMITTED)]),
     Act::new("read outside", |stage| File::open(stage.path("out/file")).map(drop))
         .under(folders)
         .refused_by(&[(Landlock, NO_ACCESS)]),
@@ -74,9 +76,11 @@ pub(crate) const ACTS: &[Act] = &[
     })
     .under(folders)
     .refused_by(&[(Landlock, NO_ACCESS)]),
-    Act::new("open the front's memory as a file", |stage| File::open(format!("/proc/{}/mem", stage.front)).map(drop))
-        .under(folders)
-        .refused_by(&[(Landlock, NO_ACCESS), (UserNamespace, NO_ACCESS)]),
+    Act::new("open the front's memory as a file", |stage| {
+        File::open(format!("/proc/{}/mem", stage.front)).map(drop)
+    })
+    .under(folders)
+    .refused_by(&[(Landlock, NO_ACCESS), (UserNamespace, NO_ACCESS)]),
     Act::new("open the front's environment", |stage| {
         File::open(format!("/proc/{}/environ", stage.front)).map(drop)
     })

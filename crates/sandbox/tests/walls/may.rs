@@ -60,7 +60,8 @@ pub(crate) fn run(name: &str, stage: &Stage) -> bool {
 
 fn threads(_: &Stage) -> io::Result<()> {
     let before = std::time::Instant::now();
-    let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(|| std::thread::sleep(Duration::from_millis(1)))).collect();
+    let threads: Vec<_> =
+        (0..8).map(|_| std::thread::spawn(|| std::thread::sleep(Duration::from_millis(1)))).collect();
     threads.into_iter().for_each(|thread| thread.join().expect("join a thread"));
     assert!(before.elapsed() >= Duration::from_millis(1));
     let thread = std::thread::Builder::new().name("named".into()).spawn(rustix::thread::gettid)?;
@@ -107,7 +108,8 @@ fn read(stage: &Stage) -> io::Result<()> {
 fn write(stage: &Stage) -> io::Result<()> {
     std::fs::write(stage.path("rw/new"), "text")?;
     rustix::fs::mkdirat(&stage.read_write, "folder", Mode::RWXU)?;
-    let file = openat(&stage.read_write, "folder/file", OFlags::CREATE | OFlags::RDWR, Mode::RUSR | Mode::WUSR)?;
+    let file =
+        openat(&stage.read_write, "folder/file", OFlags::CREATE | OFlags::RDWR, Mode::RUSR | Mode::WUSR)?;
     let mut file = std::fs::File::from(file);
     file.write_all(SECRET.as_bytes())?;
     file.set_len(3)?;
@@ -166,7 +168,8 @@ fn late_code(_: &Stage) -> Policy<'_> {
 
 fn code(_: &Stage) -> io::Result<()> {
     let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as usize;
-    call(libc::SYS_mmap, [0, 4096, (libc::PROT_READ | libc::PROT_EXEC) as usize, flags, usize::MAX, 0]).map(drop)
+    call(libc::SYS_mmap, [0, 4096, (libc::PROT_READ | libc::PROT_EXEC) as usize, flags, usize::MAX, 0])
+        .map(drop)
 }
 
 fn given_sockets(_: &Stage) -> Policy<'_> {

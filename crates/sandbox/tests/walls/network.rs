@@ -19,7 +19,9 @@ pub(crate) const ACTS: &[Act] = &[
         (TcpPorts, NO_ACCESS),
         (Seccomp, NOT_PERMITTED),
     ]),
-    Act::new("connect to a port not granted", connect).under(tcp_elsewhere).refused_by(&[(TcpPorts, NO_ACCESS)]),
+    Act::new("connect to a port not granted", connect)
+        .under(tcp_elsewhere)
+        .refused_by(&[(TcpPorts, NO_ACCESS)]),
     Act::new("listen on a port not granted", |_| TcpListener::bind("127.0.0.1:0").map(drop))
         .under(tcp_elsewhere)
         .refused_by(&[(TcpPorts, NO_ACCESS)]),

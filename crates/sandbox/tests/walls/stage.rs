@@ -8,9 +8,9 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
 
+use crate::act::call;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use tempfile::TempDir;
-use crate::act::call;
 use tombolo_sandbox::{Access, FileRule, Network, Policy};
 
 pub(crate) const SECRET: &str = "the canary's secret";
