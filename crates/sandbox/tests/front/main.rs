@@ -4,6 +4,7 @@
 //! All run twice: with all namespaces, and as a plain fork, as on a kernel that refuses namespaces.
 
 #![allow(unsafe_code, reason = "a shell's system calls")]
+#![allow(clippy::print_stdout, reason = "a scenario talks to its test through its output")]
 
 mod cells;
 mod ends;

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use libtest_mimic::{Failed, Trial};
 use rustix::process::{Resource, Rlimit, getegid, geteuid, getpid, getrlimit, setrlimit};
-use rustix::thread::CapabilitySet;
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use tombolo_sandbox::{
     CellPlan, Layer, Policy, Requirement, SandboxError, Status, Verdict, lock_down, probe, probe_fully,
     run_in_cell,
@@ -57,6 +57,11 @@ const CHECKS: &[Check] = &[
     ("a missing layer is an error if required", None, requirement),
     ("what is reported is what is in force", None, report),
     ("a process that is no cell can be locked down", None, no_cell),
+    ("where a user namespace is refused, root's cell has the others", None, |_| {
+        without_user_namespaces(true)
+    }),
+    ("where every namespace is refused, a cell is a plain fork", None, |_| without_user_namespaces(false)),
+    ("under a filter that forbids unshare a cell runs and is locked down", None, under_a_filter),
 ];
 
 const NEW_RIGHTS: &str = "without walls a setuid program gives new rights";
@@ -149,8 +154,9 @@ fn limit_stays(stage: &Stage) {
 
 /// Asks the kernel while only the filter, which does not let a cell ask, is down.
 fn no_capability(stage: &Stage) {
-    // Without a user namespace, an unprivileged process may not even give up what it could get.
-    let bounded = geteuid().is_root();
+    let walls = std::env::var("TOMBOLO_TEST_WALLS").unwrap_or_default();
+    // An unprivileged process may not even give up what it could get.
+    let bounded = geteuid().is_root() && !walls.contains("user");
     let (verdict, told) = perform(nothing, stage, |_| {
         let sets = rustix::thread::capabilities(None)?;
         assert!(
@@ -239,6 +245,53 @@ fn no_cell(_: &Stage) {
         let layers = lock_down(&Policy::default()).expect("lock down");
         assert!(layers.in_force(Layer::Seccomp) && !layers.in_force(Layer::PidNamespace), "{layers}");
         u8::from(std::fs::read("/proc/self/status").is_ok())
+    });
+    assert_eq!(verdict.expect("run a cell"), Verdict::Exited(0));
+}
+
+/// Inside a user namespace of the test's own, whose number of further ones is set to none.
+fn without_user_namespaces(privileged: bool) {
+    call(libc::SYS_unshare, [libc::CLONE_NEWUSER as usize]).expect("start a user namespace");
+    std::fs::write("/proc/sys/user/max_user_namespaces", "0").expect("forbid further ones");
+    if !privileged {
+        let none = CapabilitySet::empty();
+        let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+        rustix::thread::set_capabilities(None, sets).expect("drop the capabilities");
+    }
+    let verdict = run_in_cell(&CellPlan::default(), |entered| {
+        let layers = entered.lock_down(&Policy::default()).expect("lock down");
+        let user = layers.get(Layer::UserNamespace);
+        assert!(
+            matches!(user, Status::Missing(why) if why.starts_with("refused by the kernel: No space")),
+            "{user:?}"
+        );
+        for layer in [Layer::PidNamespace, Layer::IpcNamespace, Layer::NetNamespace] {
+            assert_eq!(layers.in_force(layer), privileged, "{layer}: {:?}", layers.get(layer));
+        }
+        assert!(layers.in_force(Layer::Landlock) && layers.in_force(Layer::Seccomp));
+        0
+    });
+    assert_eq!(verdict.expect("run a cell"), Verdict::Exited(0));
+}
+
+/// As in a container: the call that tells whether this is the only thread is refused, too.
+fn under_a_filter(stage: &Stage) {
+    let instruction = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut filter = [
+        instruction(0x20, 0, 0, 0), // load the number
+        instruction(0x15, 0, 1, libc::SYS_unshare as u32),
+        instruction(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        instruction(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    rustix::thread::set_no_new_privs(true).expect("forbid new privileges");
+    call(libc::SYS_seccomp, [libc::SECCOMP_SET_MODE_FILTER as usize, 0, &raw const program as usize])
+        .expect("filter");
+    other_thread(stage);
+    let verdict = run_in_cell(&CellPlan::default(), |entered| {
+        let layers = entered.lock_down(&Policy::default()).expect("lock down");
+        assert!(matches!(layers.get(Layer::NetNamespace), Status::Missing(_)), "{layers}");
+        u8::from(!layers.in_force(Layer::Seccomp))
     });
     assert_eq!(verdict.expect("run a cell"), Verdict::Exited(0));
 }
