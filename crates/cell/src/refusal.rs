@@ -1,6 +1,6 @@
 //! Why a request did not get the guest's own answer, and the one place where that becomes an HTTP status.
 
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::body::Body;
@@ -105,6 +105,8 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         match self {
             Refusal::MethodNotAllowed { allow } => drop(headers.insert(ALLOW, allow.clone())),
+            // What follows on the connection may not be what it seems.
+            Refusal::BadRequest(_) => drop(headers.insert(CONNECTION, HeaderValue::from_static("close"))),
             Refusal::Busy(_) => drop(headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS)),
             _ => {}
         }

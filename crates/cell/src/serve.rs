@@ -223,16 +223,21 @@ fn work(
             let lines = Rc::clone(&worker.lines);
             async move { lines.keep_flushing().await }
         });
-        for entrance in plan.entrances(index)? {
+        let serve = |entrance: Entrance| {
             tokio::task::spawn_local(entrance.serve(
                 Rc::clone(&worker),
                 protocols.clone(),
                 Rc::clone(&closing),
-            ));
-        }
+            ))
+        };
+        let entrances: Vec<_> = plan.entrances(index)?.into_iter().map(serve).collect();
         let _ = stopped.wait_for(|stopped| *stopped).await;
         closing.begin();
-        let drained = tokio::time::timeout(plan.drain, worker.idle()).await.is_ok();
+        let drain = async {
+            futures::future::join_all(entrances).await;
+            worker.idle().await;
+        };
+        let drained = tokio::time::timeout(plan.drain, drain).await.is_ok();
         flusher.abort();
         worker.lines.flush();
         Ok(drained)

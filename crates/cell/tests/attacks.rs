@@ -28,7 +28,12 @@ fn two_lengths_are_refused_in_any_order() {
 
 #[test]
 fn lengths_that_differ_or_are_no_numbers_are_refused() {
-    for fields in ["content-length: 1\r\ncontent-length: 2", "content-length: -1", "content-length: 1, 2", "content-length: 0x1"] {
+    for fields in [
+        "content-length: 1\r\ncontent-length: 2",
+        "content-length: -1",
+        "content-length: 1, 2",
+        "content-length: 0x1",
+    ] {
         refused(&format!("POST / HTTP/1.1\r\nhost: x\r\n{fields}\r\n\r\n{SMUGGLED}"), "400");
     }
 }
@@ -36,7 +41,10 @@ fn lengths_that_differ_or_are_no_numbers_are_refused() {
 #[test]
 fn encodings_other_than_chunked_last_are_refused() {
     for value in ["chunked, identity", "xchunked", "identity", "chunked;x"] {
-        refused(&format!("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: {value}\r\n\r\n{SMUGGLED}"), "400");
+        refused(
+            &format!("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: {value}\r\n\r\n{SMUGGLED}"),
+            "400",
+        );
     }
 }
 
@@ -69,7 +77,8 @@ fn a_head_that_is_too_large_is_refused() {
     let large = "x".repeat(40_000);
     refused(&format!("GET / HTTP/1.1\r\nhost: x\r\nx: {large}\r\nconnection: close\r\n\r\n"), "431");
     let small = cell(&[Function { limits: &["headers=1KiB"], ..FAULTS }]);
-    let answer = small.raw(&format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\nconnection: close\r\n\r\n", &large[..2000]));
+    let answer = small
+        .raw(&format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\nconnection: close\r\n\r\n", &large[..2000]));
     assert_eq!(status(&answer), "431");
 }
 

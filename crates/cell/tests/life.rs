@@ -11,8 +11,16 @@ use tombolo_cell::Drained;
 
 #[test]
 fn programs_answer_through_cgi() {
-    let cell = cell(&[Function { on: &["http * /app/*"], ..CGI }, Function { name: "root", on: &["http * /hello"], ..CGI }]);
+    let cell = cell(&[
+        Function { on: &["http * /app/*"], ..CGI },
+        Function { name: "root", on: &["http * /hello"], ..CGI },
+    ]);
     assert_eq!(body(&cell.get("/app/hello")), "Hello, world!\n");
+    assert_eq!(
+        body(&cell.get("/app/local-location")),
+        "Hello, world!\n",
+        "a local redirect is followed here"
+    );
     let teapot = cell.get("/app/status");
     assert_eq!(status(&teapot), "418");
     assert!(teapot.contains("x-one: 1\r\n") && teapot.contains("x-one: 2\r\n"), "{teapot}");
@@ -21,7 +29,16 @@ fn programs_answer_through_cgi() {
     assert_eq!(status(&redirect), "302");
     assert!(redirect.contains("location: https://example.com/elsewhere\r\n"));
     let env = cell.get("/app/env?a=b");
-    for line in ["GATEWAY_INTERFACE=CGI/1.1", "REQUEST_METHOD=GET", "SCRIPT_NAME=/app", "PATH_INFO=/env", "QUERY_STRING=a=b", "SERVER_PROTOCOL=HTTP/1.1", "REMOTE_ADDR=127.0.0.1", "HTTP_HOST=x"] {
+    for line in [
+        "GATEWAY_INTERFACE=CGI/1.1",
+        "REQUEST_METHOD=GET",
+        "SCRIPT_NAME=/app",
+        "PATH_INFO=/env",
+        "QUERY_STRING=a=b",
+        "SERVER_PROTOCOL=HTTP/1.1",
+        "REMOTE_ADDR=127.0.0.1",
+        "HTTP_HOST=x",
+    ] {
         assert!(body(&env).lines().any(|variable| variable.trim_end() == line), "{line} in {env}");
     }
 }
@@ -29,7 +46,16 @@ fn programs_answer_through_cgi() {
 #[test]
 fn programs_that_break_cgi_are_bad_gateways() {
     let cell = cell(&[CGI]);
-    for path in ["/silent", "/no-blank-line", "/no-colon", "/bad-name", "/bad-value", "/bad-status", "/endless-header", "/wrong-length"] {
+    for path in [
+        "/silent",
+        "/no-blank-line",
+        "/no-colon",
+        "/bad-name",
+        "/bad-value",
+        "/bad-status",
+        "/endless-header",
+        "/wrong-length",
+    ] {
         let answer = cell.get(path);
         assert_eq!(status(&answer), "502", "{path}: {answer}");
     }

@@ -77,7 +77,7 @@ fn functions(page: &mut Page, called: &[(&Function, Totals)], unrouted: &Totals)
     page.family(
         "tombolo_request_duration_seconds",
         "histogram",
-        "From a request's first byte to its answer's last.",
+        "From a request's first byte until its answer is complete.",
     );
     for (name, totals) in named() {
         page.histogram("tombolo_request_duration_seconds", name, &totals.duration);

@@ -8,7 +8,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use tombolo_cell::{Drained, Handle, ListenAddress, Listener, Patience, PreparedFunction, ServeOptions, Serving};
+use tombolo_cell::{
+    Drained, Handle, ListenAddress, Listener, Patience, PreparedFunction, ServeOptions, Serving,
+};
 use tombolo_engine::{Code, Engine, EngineClass, EngineOptions, Pooling};
 use tombolo_host::{Template, TemplateParts};
 use tombolo_spec::{GrantSet, LimitOverrides, Profile};
@@ -22,7 +24,8 @@ pub struct Function {
 }
 
 /// `http-faults` on every path.
-pub const FAULTS: Function = Function { name: "faults", guest: "rust-http-faults", on: &["http * /*"], limits: &[] };
+pub const FAULTS: Function =
+    Function { name: "faults", guest: "rust-http-faults", on: &["http * /*"], limits: &[] };
 /// `c-cgi` on every path.
 pub const CGI: Function = Function { name: "cgi", guest: "c-cgi", on: &["http * /*"], limits: &[] };
 
@@ -127,7 +130,8 @@ pub fn prepared(function: &Function) -> PreparedFunction {
     let mut limits = LimitOverrides::default();
     function.limits.iter().for_each(|line| limits.set_line(line).expect("a limit"));
     let limits = limits.resolve(Profile::Serve);
-    let parts = TemplateParts { limits: limits.clone(), ..TemplateParts::new(function.name, GrantSet::default()) };
+    let parts =
+        TemplateParts { limits: limits.clone(), ..TemplateParts::new(function.name, GrantSet::default()) };
     PreparedFunction {
         name: function.name.into(),
         revision: "1".into(),
@@ -167,7 +171,9 @@ impl Cell {
     /// A request with a body, on a connection of its own.
     pub fn post(&self, path: &str, body: &str) -> String {
         let length = body.len();
-        self.raw(&format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"))
+        self.raw(&format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
     }
 }
 
@@ -227,11 +233,16 @@ fn guest(name: &str) -> PathBuf {
         Some(folder) => PathBuf::from(folder),
         None => {
             let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/build-guests");
-            let output = Command::new(script).arg("--print-folder").output().expect("scripts/build-guests runs");
+            let output =
+                Command::new(script).arg("--print-folder").output().expect("scripts/build-guests runs");
             PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
         }
     });
     let path = folder.join(name).with_extension("wasm");
-    assert!(path.exists(), "{} is missing: run scripts/install-test-tools and scripts/build-guests", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run scripts/install-test-tools and scripts/build-guests",
+        path.display()
+    );
     path
 }
