@@ -33,6 +33,7 @@ use crate::template::Template;
 /// Cheap to make: what the guest does not touch is not built. Made by [`Template::instantiate`].
 pub struct Guest {
     template: Arc<Template>,
+    /// Variables of this instance alone, after those of the template.
     table: ResourceTable,
     clocks: Clocks,
     stdio: Slot,
@@ -70,6 +71,12 @@ impl Guest {
             hooks: Hooks::new(Arc::clone(&template)),
             template,
         }
+    }
+
+    /// Gives this instance variables of its own, in the place of the function's with the same names: what a CGI
+    /// request or an event says about itself.
+    pub fn with_env(self, env: Vec<(String, String)>) -> Guest {
+        Guest { env, ..self }
     }
 
     /// What this guest was made from.
@@ -128,12 +135,6 @@ impl Guest {
 
     pub(crate) fn stdio(&mut self) -> &mut Slot {
         &mut self.stdio
-    }
-
-    /// Adds a variable to this instance's environment, in the place of one with the same name: what a CGI request
-    /// or an event says about itself.
-    pub fn set_env(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.env.push((name.into(), value.into()));
     }
 
     /// This instance's variables, each name once.

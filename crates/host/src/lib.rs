@@ -9,6 +9,7 @@
 //! This crate does not know where components come from, how they are compiled or who calls them.
 
 pub mod clock;
+pub mod command;
 mod dns;
 pub mod egress;
 mod env;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 /// A name: 1 to 63 of `a-z`, `0-9` and `-`, with a letter or digit at both ends (an RFC 1123 label).
 ///
 /// So a name is never a path, never looks like a flag, and no two names look alike.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
 /// The longest name, in characters.

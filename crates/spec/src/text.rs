@@ -1,4 +1,4 @@
-//! Types that are written as one text stand in JSON as that text.
+//! Types that are written as one text: they stand in JSON as that text, and `Debug` shows it.
 
 /// `Serialize` by `Display` and `Deserialize` by `FromStr`.
 macro_rules! serde_as_text {
@@ -29,6 +29,39 @@ serde_as_text! {
     crate::trigger::Trigger,
     crate::units::ByteSize,
     crate::units::Rate,
+}
+
+/// `Debug` by `Display`: a line says more than the tree it was read into.
+macro_rules! debug_as_text {
+    ($($type:ty),* $(,)?) => {
+        $(
+            impl std::fmt::Debug for $type {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    std::fmt::Display::fmt(self, f)
+                }
+            }
+        )*
+    };
+}
+
+debug_as_text! {
+    crate::digest::Digest,
+    crate::grant::Grant,
+    crate::grant::GuestPath,
+    crate::grant::HostName,
+    crate::grant::HostPath,
+    crate::grant::HostPattern,
+    crate::grant::Methods,
+    crate::grant::PathPattern,
+    crate::grant::Ports,
+    crate::grant::TopicPattern,
+    crate::grant::UrlPattern,
+    crate::limits::LimitName,
+    crate::limits::LimitValue,
+    crate::manifest::Source,
+    crate::name::Name,
+    crate::trigger::Route,
+    crate::trigger::Trigger,
 }
 
 impl serde::Serialize for crate::grant::GrantId {

@@ -8,7 +8,9 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use tombolo_spec::grant::{Host, HostPath};
-use tombolo_spec::{Digest, Grant, LimitName, LimitOverrides, Name, Source, SyntaxError, Trigger, net};
+use tombolo_spec::{
+    Digest, Grant, LimitName, LimitOverrides, Name, Profile, Source, SyntaxError, Trigger, net,
+};
 
 #[track_caller]
 fn check(file: &str, render: impl Fn(&str) -> String) {
@@ -121,20 +123,68 @@ fn names_and_sources() {
 
 #[test]
 fn every_limit_has_a_default_within_its_range_and_a_line_in_the_reference() {
-    let reference =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manifest.md")).unwrap();
+    let mut table = String::new();
     for limit in LimitName::all() {
         let (min, max) = limit.range();
-        let defaults =
-            [tombolo_spec::Profile::Run, tombolo_spec::Profile::Serve].map(|profile| limit.default(profile));
-        for default in defaults {
+        let [run, serve] = [Profile::Run, Profile::Serve].map(|profile| limit.default(profile));
+        for default in [run, serve] {
             assert!(
                 default.raw().is_none_or(|raw| (min.raw()..=max.raw()).contains(&Some(raw))),
                 "{limit}={default}"
             );
         }
-        let [run, serve] = defaults;
-        let line = format!("| `{limit}` | {run} | {serve} | {min} | {max} | {} |", limit.doc());
-        assert!(reference.contains(&line), "docs/manifest.md has not the line\n{line}");
+        writeln!(table, "| `{limit}` | {run} | {serve} | {min} | {max} | {} |", limit.doc()).unwrap();
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manifest.md");
+    let page = fs::read_to_string(path).unwrap();
+    let (before, head, rest) = split_at_table(&page);
+    let after = &rest[rest.find("\n\n").map_or(rest.len(), |i| i + 1)..];
+    let expected = format!("{before}{head}{table}{after}");
+    if std::env::var_os("TOMBOLO_UPDATE").is_some() {
+        fs::write(path, &expected).unwrap();
+    }
+    assert!(page == expected, "docs/manifest.md differs; the table of limits should read:\n{table}");
+}
+
+fn split_at_table(page: &str) -> (&str, &str, &str) {
+    const HEAD: &str = "| --- | --- | --- | --- | --- | --- |\n";
+    let (before, rest) = page.split_once(HEAD).unwrap();
+    (before, HEAD, rest)
+}
+
+/// The lines of the blocks of a page that are fenced with this word.
+fn examples(page: &str, fence: &str) -> Vec<String> {
+    let path = format!("{}/../../docs/{page}", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(path).unwrap();
+    let blocks = text.split("```").skip(1).step_by(2);
+    let blocks = blocks.filter_map(|block| block.strip_prefix(fence)?.strip_prefix('\n'));
+    let lines: Vec<String> = blocks.flat_map(str::lines).map(str::to_owned).collect();
+    assert!(!lines.is_empty(), "docs/{page} has no {fence}");
+    lines
+}
+
+#[test]
+fn the_examples_of_the_reference_are_canonical_and_its_refusals_are_refused() {
+    for line in examples("grants.md", "grants") {
+        assert_eq!(line.parse::<Grant>().map(|grant| grant.to_string()), Ok(line));
+    }
+    for line in examples("grants.md", "refused") {
+        assert!(line.parse::<Grant>().is_err(), "{line}");
+    }
+    for line in examples("manifest.md", "triggers") {
+        assert_eq!(line.parse::<Trigger>().map(|trigger| trigger.to_string()), Ok(line));
+    }
+    let manifest = examples("manifest.md", "toml").join("\n");
+    tombolo_spec::Manifest::parse(&manifest, "docs/manifest.md").unwrap();
+}
+
+#[test]
+fn every_kind_of_grant_stands_in_the_reference() {
+    let reference = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/grants.md")).unwrap();
+    for kind in tombolo_spec::GrantKind::ALL {
+        let row = reference.lines().find(|line| line.starts_with(&format!("| [{kind}](")));
+        let row = row.unwrap_or_else(|| panic!("{kind} is not in the table"));
+        assert!(row.ends_with(&format!("| {} |", kind.purpose())), "{row}");
+        assert!(examples("grants.md", "grants").iter().any(|line| line.starts_with(kind.name())), "{kind}");
     }
 }

@@ -32,8 +32,10 @@ pub(crate) struct Clocks {
 }
 
 impl Clocks {
+    /// Clocks of a new instance. The monotonic one begins one step after zero: Go takes a zero for a broken clock.
     pub(crate) fn new(resolution: Resolution) -> Clocks {
-        Clocks { resolution, origin: Instant::now() }
+        let now = Instant::now();
+        Clocks { resolution, origin: now.checked_sub(resolution.monotonic).unwrap_or(now) }
     }
 
     /// Time since 1970-01-01 00:00:00 UTC, rounded down.
@@ -42,7 +44,7 @@ impl Clocks {
         policy::round_down(now, self.resolution.wall)
     }
 
-    /// Nanoseconds since the instance was made, rounded down.
+    /// Nanoseconds since shortly before the instance was made, rounded down.
     pub(crate) fn monotonic_ns(&self) -> u64 {
         saturating_ns(policy::round_down(self.origin.elapsed(), self.resolution.monotonic))
     }

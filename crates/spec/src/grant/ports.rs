@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 /// A set of ports, 1 to 65535: `443`, `80,443`, `8000-8100`, or `*` for all.
 ///
 /// Kept as ascending ranges that neither touch nor overlap, so that equal sets are equal values.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ports(Vec<(u16, u16)>);
 
 impl Ports {

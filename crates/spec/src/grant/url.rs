@@ -40,7 +40,7 @@ impl fmt::Display for Scheme {
 }
 
 /// The URLs of an `http` grant: `https://*.example.com:8443/v1/*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UrlPattern {
     /// `http` or `https`; never both.
     pub scheme: Scheme,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Where an artifact comes from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// A file, relative to the manifest's folder.
     Path(String),

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 /// A DNS name in its canonical form: lower case, punycode, no trailing dot, at most 253 characters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostName(String);
 
 /// A zone that does not exist on the public internet, and the classes of addresses its names may lead to
