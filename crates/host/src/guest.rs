@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tombolo_engine::{Budget, HasBudget, LimitHit};
 use tombolo_spec::LimitName;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
-use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::cli::WasiCliCtxView;
+use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
+use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
@@ -59,7 +59,10 @@ impl Guest {
         Guest {
             table,
             clocks: Clocks::new(template.clock()),
-            stdio: Slot::new(stdio, limits.output_bytes.map(|_| LimitHit::of(&limits.all, LimitName::Output))),
+            stdio: Slot::new(
+                stdio,
+                limits.output_bytes.map(|_| LimitHit::of(&limits.all, LimitName::Output)),
+            ),
             budget: Budget::new(&limits.all),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),

@@ -95,7 +95,13 @@ impl Template {
         Ok(Template {
             ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
             limits: HostLimits::new(parts.limits),
-            environment: Environment::new(parts.args, parts.env, &parts.grants, &parts.host_env, &parts.secrets)?,
+            environment: Environment::new(
+                parts.args,
+                parts.env,
+                &parts.grants,
+                &parts.host_env,
+                &parts.secrets,
+            )?,
             dirs,
             clock: clock(&parts.grants),
             random: parts.grants.find(&Request::Random).map(GrantId::index),

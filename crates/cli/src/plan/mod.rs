@@ -134,7 +134,11 @@ fn artifact(function: &Function, base: &Path, name: &str) -> anyhow::Result<Path
 }
 
 /// Limits: flags over what the manifest says over the defaults.
-pub(crate) fn limits(given: &ProgramArgs, manifest: &LimitOverrides, profile: Profile) -> anyhow::Result<Limits> {
+pub(crate) fn limits(
+    given: &ProgramArgs,
+    manifest: &LimitOverrides,
+    profile: Profile,
+) -> anyhow::Result<Limits> {
     let mut typed = LimitOverrides::default();
     let wrong: Vec<String> = given
         .limits

@@ -32,7 +32,9 @@ fn output_is_cut_into_lines_however_it_is_written() {
 #[test]
 fn a_line_that_does_not_end_is_cut_and_loses_nothing() {
     let long = "x".repeat(LINE_BYTES_MAX * 2 + 5);
-    for writes in [vec![long.as_str()], long.as_bytes().chunks(1000).map(|c| str::from_utf8(c).unwrap()).collect()] {
+    for writes in
+        [vec![long.as_str()], long.as_bytes().chunks(1000).map(|c| str::from_utf8(c).unwrap()).collect()]
+    {
         let lines = lines(&writes);
         assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [LINE_BYTES_MAX, LINE_BYTES_MAX, 5]);
     }
@@ -58,7 +60,8 @@ async fn both_streams_log_with_their_request_and_the_rest_comes_at_the_end() {
     slot.open().write(LogStream::Stdout, b"o").await.unwrap();
     drop(slot);
     let seen = seen.0.lock().unwrap();
-    let expected = [(7, LogStream::Stdout, "one"), (7, LogStream::Stderr, "err"), (7, LogStream::Stdout, "two")];
+    let expected =
+        [(7, LogStream::Stdout, "one"), (7, LogStream::Stderr, "err"), (7, LogStream::Stdout, "two")];
     assert_eq!(*seen, expected.map(|(request, stream, line)| (request, stream, line.to_owned())));
 }
 
