@@ -1,0 +1,58 @@
+//! Listens to every packet of a network namespace.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::os::fd::OwnedFd;
+
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, recv, socket_with};
+
+use crate::addresses::{NAME_SERVER, at};
+use crate::peers::SERVED;
+
+/// `ETH_P_ALL`, in the byte order of the wire.
+const EVERY_PROTOCOL: u16 = 3_u16.to_be();
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+/// A tap on all interfaces of the namespace in which it was made, loopback included.
+pub struct Tap(OwnedFd);
+
+impl Tap {
+    pub fn new() -> Tap {
+        let protocol = NonZeroU32::new(EVERY_PROTOCOL.into()).map(Protocol::from_raw);
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::PACKET, SocketType::DGRAM, flags, protocol);
+        Tap(socket.expect("root of a namespace can listen to it"))
+    }
+
+    /// Where packets went since the last call, but for questions to the name server and for what servers answered.
+    ///
+    /// The kernel hands a packet to the tap before the call that sent it returns, so none is missing.
+    pub fn reached(&self) -> BTreeSet<SocketAddr> {
+        let mut reached = BTreeSet::new();
+        let mut packet = [0; 2048];
+        while let Ok((length, _)) = recv(&self.0, &mut packet[..], RecvFlags::empty()) {
+            reached.extend(destination(&packet[..length]));
+        }
+        reached.remove(&at(NAME_SERVER, 53));
+        reached
+    }
+}
+
+/// `None` for what a server sends, and for what only keeps the network going (ARP, ICMP).
+fn destination(packet: &[u8]) -> Option<SocketAddr> {
+    let (protocol, to, payload): (u8, IpAddr, &[u8]) = match packet.first()? >> 4 {
+        4 => {
+            let length = usize::from(packet[0] & 15) * 4;
+            (packet[9], <[u8; 4]>::try_from(&packet[16..20]).ok()?.into(), packet.get(length..)?)
+        }
+        6 => (packet[6], <[u8; 16]>::try_from(&packet[24..40]).ok()?.into(), packet.get(40..)?),
+        _ => return None,
+    };
+    if ![TCP, UDP].contains(&protocol) {
+        return None;
+    }
+    let port = |at: usize| Some(u16::from_be_bytes([*payload.get(at)?, *payload.get(at + 1)?]));
+    (!SERVED.contains(&port(0)?)).then_some(SocketAddr::new(to, port(2)?))
+}
