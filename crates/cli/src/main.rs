@@ -7,6 +7,7 @@ mod exit;
 mod grants;
 mod inspect;
 mod man;
+mod network;
 mod notice;
 mod plan;
 mod program;
