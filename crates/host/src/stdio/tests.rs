@@ -5,7 +5,7 @@ use tokio::io::AsyncReadExt;
 use tombolo_engine::LimitHit;
 use tombolo_spec::{LimitName, LimitOverrides, Profile};
 use wasmtime_wasi::cli::{StdinStream as _, StdoutStream as _};
-use wasmtime_wasi::p2::{OutputStream as _, Pollable as _, StreamError};
+use wasmtime_wasi::p2::{Pollable as _, StreamError};
 
 use super::lines::LineBuffer;
 use super::*;
