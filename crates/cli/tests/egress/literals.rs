@@ -122,7 +122,7 @@ const LOOSE: [&str; 24] = [
 fn an_address_that_programs_read_differently_is_no_host() {
     in_world(|world| {
         // The same address as it should be written is reached under the same grants.
-        let grants = ["http GET http://*/*", "http GET http://10.0.0.0/8/*", "http GET http://127.0.0.1/*"];
+        let grants = ["http GET http://*/*", "http GET http://[10.0.0.0/8]/*", "http GET http://127.0.0.1/*"];
         let dns_and_tcp = ["tcp connect *:*", "tcp connect 10.0.0.0/8:*", "tcp connect 127.0.0.1:*", "dns *"];
         for guest in GUESTS {
             spelled_well(world, guest);

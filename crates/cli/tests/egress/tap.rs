@@ -14,6 +14,9 @@ use crate::peers::SERVED;
 const EVERY_PROTOCOL: u16 = 3_u16.to_be();
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+/// Flags of a TCP packet.
+const SYN: u8 = 2;
+const ACK: u8 = 16;
 
 /// A tap on all interfaces of the namespace in which it was made, loopback included.
 pub struct Tap(OwnedFd);
@@ -40,7 +43,8 @@ impl Tap {
     }
 }
 
-/// `None` for what a server sends, and for what only keeps the network going (ARP, ICMP).
+/// Where a datagram or a connection's first packet goes. `None` for what a server sends, for later packets of a
+/// connection, which may come after its program ended, and for what only keeps the network going (ARP, ICMP).
 fn destination(packet: &[u8]) -> Option<SocketAddr> {
     let (protocol, to, payload): (u8, IpAddr, &[u8]) = match packet.first()? >> 4 {
         4 => {
@@ -50,9 +54,11 @@ fn destination(packet: &[u8]) -> Option<SocketAddr> {
         6 => (packet[6], <[u8; 16]>::try_from(&packet[24..40]).ok()?.into(), packet.get(40..)?),
         _ => return None,
     };
-    if ![TCP, UDP].contains(&protocol) {
-        return None;
-    }
     let port = |at: usize| Some(u16::from_be_bytes([*payload.get(at)?, *payload.get(at + 1)?]));
-    (!SERVED.contains(&port(0)?)).then_some(SocketAddr::new(to, port(2)?))
+    let first = match protocol {
+        TCP => payload.get(13)? & (SYN | ACK) == SYN,
+        UDP => !SERVED.contains(&port(0)?),
+        _ => false,
+    };
+    first.then_some(SocketAddr::new(to, port(2)?))
 }
