@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
 use crate::addresses::{NAME_SERVER, at};
@@ -12,6 +13,8 @@ use crate::peers::SERVED;
 
 /// `ETH_P_ALL`, in the byte order of the wire.
 const EVERY_PROTOCOL: u16 = 3_u16.to_be();
+/// Enough for all packets of a run, for those that do not fit are lost to the tap.
+const BUFFER_BYTES: usize = 64 << 20;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 /// Flags of a TCP packet.
@@ -26,7 +29,9 @@ impl Tap {
         let protocol = NonZeroU32::new(EVERY_PROTOCOL.into()).map(Protocol::from_raw);
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::PACKET, SocketType::DGRAM, flags, protocol);
-        Tap(socket.expect("root of a namespace can listen to it"))
+        let socket = socket.expect("root of a namespace can listen to it");
+        set_socket_recv_buffer_size_force(&socket, BUFFER_BYTES).expect("its buffers have no bound for root");
+        Tap(socket)
     }
 
     /// Where packets went since the last call, but for questions to the name server and for what servers answered.
