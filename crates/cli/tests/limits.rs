@@ -57,13 +57,13 @@ const RANDOM: &str = r#"(module
   (func (export "_start")
     (if (call $random (i32.const 0) (i32.const 1048576)) (then unreachable))))"#;
 
-/// Has the host copy a list of 16,384 buffers of 8 bytes each, all empty; exits with the host's answer.
+/// Has the host copy a list of 2,000 subscriptions of 48 bytes each; exits with the host's answer.
 const LONG_LIST: &str = r#"(module
-  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (memory (export "memory") 4)
   (func (export "_start")
-    (call $exit (call $write (i32.const 1) (i32.const 64) (i32.const 16384) (i32.const 0)))))"#;
+    (call $exit (call $poll (i32.const 64) (i32.const 131072) (i32.const 2000) (i32.const 0)))))"#;
 
 #[test]
 fn wall_time_is_124() {

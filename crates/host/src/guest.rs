@@ -5,15 +5,18 @@ use std::sync::Arc;
 use tombolo_engine::{Budget, HasBudget, LimitHit};
 use tombolo_spec::LimitName;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi::cli::WasiCliCtxView;
 use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_io::IoView;
 
 use crate::clock::Clocks;
 use crate::clock::p2::ClocksView;
 use crate::dns::p3::DnsView;
 use crate::egress::InstanceNet;
+use crate::env::host::EnvView;
 use crate::fs::origins::Origins;
 use crate::fs::p2::FsView;
 use crate::http_out::Hooks;
@@ -21,6 +24,7 @@ use crate::ledger::Ledger;
 use crate::p1::P1State;
 use crate::random::host::RandomView;
 use crate::sockets;
+use crate::stdio::p2::StdioView;
 use crate::stdio::{LogStream, OutputHandle, Slot, StdinHandle, Stdio};
 use crate::template::Template;
 
@@ -37,7 +41,7 @@ pub struct Guest {
     origins: Origins,
     fs: WasiFilesystemCtx,
     sockets: Option<WasiSocketsCtx>,
-    wasi: Option<WasiCtx>,
+    wasi: Option<Box<WasiCtx>>,
     p1: P1State,
     /// Variables of this instance alone.
     env: Vec<(String, String)>,
@@ -55,7 +59,10 @@ impl Guest {
         Guest {
             table,
             clocks: Clocks::new(template.clock()),
-            stdio: Slot::new(stdio, limits.output_bytes.map(|_| LimitHit::of(&limits.all, LimitName::Output))),
+            stdio: Slot::new(
+                stdio,
+                limits.output_bytes.map(|_| LimitHit::of(&limits.all, LimitName::Output)),
+            ),
             budget: Budget::new(&limits.all),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),
@@ -145,17 +152,30 @@ impl Guest {
         self.budget.refuse(name);
     }
 
-    fn builder(&mut self) -> WasiCtxBuilder {
-        let shared = self.stdio.open();
-        let mut builder = WasiCtxBuilder::new();
-        builder
-            .stdin(StdinHandle(Arc::clone(shared)))
-            .stdout(OutputHandle::new(Arc::clone(shared), LogStream::Stdout))
-            .stderr(OutputHandle::new(Arc::clone(shared), LogStream::Stderr));
-        let vars: Vec<_> = self.env_vars().collect();
-        builder.args(&self.template.environment().args).envs(&vars);
-        builder
+    pub(crate) fn env(&mut self) -> EnvView<'_> {
+        EnvView(self)
     }
+
+    pub(crate) fn stdio_view(&mut self) -> StdioView<'_> {
+        StdioView { slot: &mut self.stdio, table: &mut self.table }
+    }
+
+    /// The standard streams for 0.3, built with the first use.
+    pub(crate) fn wasi_cli(&mut self) -> WasiCliCtxView<'_> {
+        let stdio = &mut self.stdio;
+        let ctx = self.wasi.get_or_insert_with(|| Box::new(streams(stdio))).cli();
+        WasiCliCtxView { ctx, table: &mut self.table }
+    }
+}
+
+/// A context of wasmtime-wasi that has the guest's streams and nothing else.
+fn streams(stdio: &mut Slot) -> WasiCtx {
+    let shared = stdio.open();
+    let output = |stream| OutputHandle::new(Arc::clone(shared), stream);
+    let mut builder = WasiCtx::builder();
+    builder.stdin(StdinHandle(Arc::clone(shared)));
+    builder.stdout(output(LogStream::Stdout)).stderr(output(LogStream::Stderr));
+    builder.build()
 }
 
 impl HasBudget for Guest {
@@ -164,20 +184,7 @@ impl HasBudget for Guest {
     }
 }
 
-impl WasiView for Guest {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        if self.wasi.is_none() {
-            let built = self.builder().build();
-            self.wasi = Some(built);
-        }
-        match &mut self.wasi {
-            Some(ctx) => WasiCtxView { ctx, table: &mut self.table },
-            None => unreachable!("made above"),
-        }
-    }
-}
-
-impl wasmtime_wasi_io::IoView for Guest {
+impl IoView for Guest {
     fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
     }

@@ -31,9 +31,9 @@ pub struct TemplateParts {
     /// Variables that the function gets besides its `env` grants, such as those of a CGI request; in order.
     pub env: Vec<(String, String)>,
     /// Looks up this machine's value for `env NAME`.
-    pub host_env: Box<dyn Fn(&str) -> Option<String>>,
+    pub host_env: Lookup,
     /// Looks up the text of a secret.
-    pub secrets: Box<dyn Fn(&str) -> Option<String>>,
+    pub secrets: Lookup,
     /// Whether file operations may hold up the thread that runs the guest.
     pub blocking: Blocking,
     /// The way out; `None` is a network without name servers and without TLS.
@@ -41,6 +41,9 @@ pub struct TemplateParts {
     /// Receives refusals as they come.
     pub refusals: Option<Arc<dyn RefusalSink>>,
 }
+
+/// Finds the text that goes with a name, if there is one.
+pub type Lookup = Box<dyn Fn(&str) -> Option<String>>;
 
 impl TemplateParts {
     /// Parts of a function with these grants and nothing else: no arguments, no environment of this machine.
@@ -95,7 +98,13 @@ impl Template {
         Ok(Template {
             ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
             limits: HostLimits::new(parts.limits),
-            environment: Environment::new(parts.args, parts.env, &parts.grants, &parts.host_env, &parts.secrets)?,
+            environment: Environment::new(
+                parts.args,
+                parts.env,
+                &parts.grants,
+                &parts.host_env,
+                &parts.secrets,
+            )?,
             dirs,
             clock: clock(&parts.grants),
             random: parts.grants.find(&Request::Random).map(GrantId::index),

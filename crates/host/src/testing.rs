@@ -168,7 +168,8 @@ impl Origin {
                         Ok::<_, Infallible>(answer(http::Request::from_parts(parts, body)))
                     }
                 });
-                let serve = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let serve = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(serve);
             }
         });

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use tombolo_spec::grant::HostPath;
-use tombolo_spec::{Function, Grant, GrantSet, LimitOverrides, Limits, Manifest, Profile, Source};
+use tombolo_spec::{Function, Grant, GrantSet, LimitOverrides, Limits, Manifest, Profile, Source, Trigger};
 
 use crate::args::{ProgramArgs, RunArgs};
 use crate::exit::{Exit, Failure};
@@ -17,16 +17,18 @@ pub(crate) use secrets::Secrets;
 /// What `tombolo run` will do.
 pub(crate) struct Plan {
     /// The artifact.
-    pub program: PathBuf,
+    pub(crate) program: PathBuf,
     /// The name under which events and errors speak of it.
-    pub function: String,
+    pub(crate) function: String,
     /// The program's arguments, its own name first.
-    pub arguments: Vec<String>,
-    pub grants: GrantSet,
-    pub limits: Limits,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) grants: GrantSet,
+    pub(crate) limits: Limits,
     /// Where relative folders of grants start.
-    pub base: PathBuf,
-    pub secrets: Secrets,
+    pub(crate) base: PathBuf,
+    pub(crate) secrets: Secrets,
+    /// What wakes it, where a manifest says so.
+    pub(crate) on: Vec<Trigger>,
 }
 
 impl Plan {
@@ -38,13 +40,22 @@ impl Plan {
         let (first, rest) = args.program.split_first().context("no program was named")?;
         let rest = rest.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>()?;
         match &args.manifest {
-            Some(manifest) => of_manifest(manifest, &text(first)?, rest, &args.grants),
-            None => of_file(Path::new(first), rest, &args.grants),
+            Some(manifest) => of_manifest(manifest, &text(first)?, rest, &args.grants, Profile::Run),
+            None => of_file(Path::new(first), rest, &args.grants, Profile::Run),
         }
     }
 }
 
-fn of_file(program: &Path, rest: Vec<String>, given: &ProgramArgs) -> Result<Plan, Failure> {
+/// A program named by its file.
+///
+/// # Errors
+/// Grants or limits that do not parse.
+pub(crate) fn of_file(
+    program: &Path,
+    rest: Vec<String>,
+    given: &ProgramArgs,
+    profile: Profile,
+) -> Result<Plan, Failure> {
     if program.as_os_str().as_encoded_bytes().starts_with(b"-") {
         let shown = program.display();
         return Err(anyhow!(
@@ -59,14 +70,24 @@ fn of_file(program: &Path, rest: Vec<String>, given: &ProgramArgs) -> Result<Pla
         arguments: std::iter::once(name.clone()).chain(rest).collect(),
         function: name,
         grants,
-        limits: limits(given, &LimitOverrides::default())?,
+        limits: limits(given, &LimitOverrides::default(), profile)?,
         base: here()?,
         secrets,
+        on: Vec::new(),
     })
 }
 
 /// A function with its own grants and limits; flags add grants and change limits.
-fn of_manifest(file: &Path, name: &str, rest: Vec<String>, given: &ProgramArgs) -> Result<Plan, Failure> {
+///
+/// # Errors
+/// All problems of the manifest, 127 for a function that it doesn't have.
+pub(crate) fn of_manifest(
+    file: &Path,
+    name: &str,
+    rest: Vec<String>,
+    given: &ProgramArgs,
+    profile: Profile,
+) -> Result<Plan, Failure> {
     let manifest = read_manifest(file)?;
     let function = manifest.function(name).ok_or_else(|| unknown_function(file, name, &manifest))?;
     let base = std::path::absolute(file).with_context(|| format!("{}: no folder", file.display()))?;
@@ -80,9 +101,10 @@ fn of_manifest(file: &Path, name: &str, rest: Vec<String>, given: &ProgramArgs) 
             .chain(rest)
             .collect(),
         grants: join(function.grants.resolve(&host_path(&base)?), added.resolve(&host_path(&here()?)?)),
-        limits: limits(given, &function.limits)?,
+        limits: limits(given, &function.limits, profile)?,
         base,
         secrets,
+        on: function.on.clone(),
     })
 }
 
@@ -112,7 +134,11 @@ fn artifact(function: &Function, base: &Path, name: &str) -> anyhow::Result<Path
 }
 
 /// Limits: flags over what the manifest says over the defaults.
-pub(crate) fn limits(given: &ProgramArgs, manifest: &LimitOverrides) -> anyhow::Result<Limits> {
+pub(crate) fn limits(
+    given: &ProgramArgs,
+    manifest: &LimitOverrides,
+    profile: Profile,
+) -> anyhow::Result<Limits> {
     let mut typed = LimitOverrides::default();
     let wrong: Vec<String> = given
         .limits
@@ -123,7 +149,7 @@ pub(crate) fn limits(given: &ProgramArgs, manifest: &LimitOverrides) -> anyhow::
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n"));
     }
-    Ok(typed.over(manifest).resolve(Profile::Run))
+    Ok(typed.over(manifest).resolve(profile))
 }
 
 /// Parses grant lines; all that are wrong are told at once.

@@ -30,7 +30,8 @@ async fn of_mixed_answers_only_the_permitted_are_tried_in_their_order() {
         port: 80,
         path: "/",
     };
-    let mixed = [ip("10.0.0.1"), ip("8.8.8.8"), ip("169.254.169.254"), ip("2606:4700::1"), ip("::ffff:10.0.0.1")];
+    let mixed =
+        [ip("10.0.0.1"), ip("8.8.8.8"), ip("169.254.169.254"), ip("2606:4700::1"), ip("::ffff:10.0.0.1")];
     let admitted = template.net_policy().admit(&mixed, ask);
     let addresses: Vec<IpAddr> = admitted.iter().map(|admitted| admitted.address).collect();
     assert_eq!(addresses, [ip("8.8.8.8"), ip("2606:4700::1")]);

@@ -17,4 +17,9 @@ mod paths;
 mod poll;
 mod readdir;
 
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod tests;
+
 pub(crate) use fds::P1State;

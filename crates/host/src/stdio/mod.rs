@@ -8,6 +8,7 @@
 //! - a CGI program reads its request from [`Input::reader`] and answers into an [`output_pipe`], which holds it
 //!   back while nobody reads.
 
+mod handles;
 mod input;
 mod lines;
 mod output;
@@ -16,13 +17,16 @@ mod shared;
 
 pub(crate) mod p2;
 
+#[cfg(test)]
+mod tests;
+
 pub use input::Input;
 pub use lines::{LINE_BYTES_MAX, LogSink};
 pub use output::Output;
 pub use pipe::{OutputReader, output_pipe};
 pub use shared::ClosedPipe;
 
-pub(crate) use p2::{OutputHandle, StdinHandle};
+pub(crate) use handles::{OutputHandle, StdinHandle};
 pub(crate) use shared::{Shared, Slot, WriteError};
 
 /// Which of a guest's two output streams.

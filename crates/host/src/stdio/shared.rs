@@ -31,26 +31,24 @@ pub(crate) enum WriteError {
 }
 
 /// Standard streams that become shared when the guest first touches one: most instances of a server never do.
-pub(crate) enum Slot {
-    Unused { stdio: Box<Stdio>, limit: Option<LimitHit> },
-    Used(Arc<Shared>),
+pub(crate) struct Slot {
+    unused: Stdio,
+    limit: Option<LimitHit>,
+    used: Option<Arc<Shared>>,
 }
 
 impl Slot {
+    /// `limit` is what a guest hits that writes more than it says.
     pub(crate) fn new(stdio: Stdio, limit: Option<LimitHit>) -> Slot {
-        Slot::Unused { stdio: Box::new(stdio), limit }
+        Slot { unused: stdio, limit, used: None }
     }
 
     /// The guest's streams, opened with the first call.
     pub(crate) fn open(&mut self) -> &Arc<Shared> {
-        if let Slot::Unused { stdio, limit } = self {
-            let stdio = std::mem::replace(stdio.as_mut(), Stdio::null());
-            *self = Slot::Used(Arc::new(Shared::new(stdio, *limit)));
-        }
-        match self {
-            Slot::Used(shared) => shared,
-            Slot::Unused { .. } => unreachable!("replaced above"),
-        }
+        self.used.get_or_insert_with(|| {
+            let stdio = std::mem::replace(&mut self.unused, Stdio::null());
+            Arc::new(Shared::new(stdio, self.limit))
+        })
     }
 }
 

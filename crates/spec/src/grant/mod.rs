@@ -4,6 +4,7 @@
 //! Grants form a lattice under [`Grant::covers`] and [`Grant::meet`], and what they mean is [`Grant::permits`].
 
 mod authority;
+mod canonical;
 mod conflict;
 mod host;
 mod lattice;
@@ -22,6 +23,7 @@ mod union;
 mod url;
 mod url_path;
 
+pub use canonical::canonical_path;
 pub use conflict::Conflict;
 pub use host::{Host, HostName, HostPattern};
 pub use methods::Methods;
@@ -32,7 +34,7 @@ pub use request::Request;
 pub use set::{GrantId, GrantSet};
 pub use topic::{Level, TopicPattern};
 pub use url::{Scheme, UrlPattern};
-pub use url_path::{PathPattern, Segment, canonical_path};
+pub use url_path::{PathPattern, Segment};
 
 use crate::line::SyntaxError;
 use crate::name::Name;

@@ -1,6 +1,6 @@
 //! Why an access was refused, and the narrowest grant that would permit it.
 
-use super::url_path::canonical_path;
+use super::canonical::canonical_path;
 use super::{Access, Grant, GrantKind, GrantSet, Host, HostName, Request};
 use crate::line::Quoted;
 use crate::net;
