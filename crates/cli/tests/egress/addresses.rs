@@ -11,7 +11,7 @@ pub const OWN: &str = "8.8.4.1";
 /// The same over IPv6.
 pub const OWN6: &str = "2a00:1450:4000::1";
 /// The one name server.
-pub const NAME_SERVER: &str = "8.8.4.53";
+pub const NAME_SERVER: &str = "8.8.5.53";
 
 /// Each of a kind that only a grant with this very address reaches.
 pub const SPECIAL: [&str; 23] = [

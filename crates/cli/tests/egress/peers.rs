@@ -12,8 +12,8 @@ pub const WEB: u16 = 80;
 pub const PRIVATE_WEB: u16 = 81;
 /// [`PUBLIC`], [`PRIVATE`] and the guest's own machine answer datagrams to this port.
 pub const ECHO: u16 = 7777;
-/// Ports from which only servers send.
-pub const SERVED: [u16; 4] = [53, WEB, PRIVATE_WEB, ECHO];
+/// Ports from which only servers send datagrams.
+pub const SERVED: [u16; 2] = [53, ECHO];
 
 /// A socket that waits for others.
 pub enum Peer {

@@ -97,7 +97,7 @@ impl World {
     /// Runs a guest that does these acts in one instance.
     pub fn run(&self, program: &str, grants: &[&str], acts: &[Act]) -> Ran {
         let mut command = tombolo(["run", "--limit", "outbound-requests=1000"]);
-        grants.iter().for_each(|grant| drop(command.args(["--grant", grant])));
+        command.args(grants.iter().flat_map(|grant| ["--grant", grant]));
         command.arg(guest(program)).args(acts.join(&"then".to_owned()));
         let done = finish(&mut command, b"");
         Ran { done, reached: self.tap.reached(), asked: self.zone.asked() }
