@@ -18,11 +18,13 @@ pub enum Exit {
     NotFound,
     /// The program trapped or was ended by a limit other than time.
     Trap,
+    /// A signal ended the program's cell.
+    Signal(i32),
 }
 
 impl Exit {
     /// The code the shell sees.
-    pub const fn code(self) -> u8 {
+    pub fn code(self) -> u8 {
         match self {
             Exit::Program(code) => code,
             Exit::WallLimit => 124,
@@ -30,6 +32,7 @@ impl Exit {
             Exit::NotPermitted => 126,
             Exit::NotFound => 127,
             Exit::Trap => 134,
+            Exit::Signal(signal) => 128_u8.wrapping_add(signal.to_le_bytes()[0]),
         }
     }
 }
@@ -45,6 +48,13 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     pub exit: Exit,
     error: anyhow::Error,
+}
+
+impl Failure {
+    /// An error whose exit code is this.
+    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Failure {
+        Failure { exit, error: error.into() }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -67,6 +77,6 @@ pub trait OrExit<T> {
 
 impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
     fn or_exit(self, exit: Exit) -> Result<T, Failure> {
-        self.map_err(|error| Failure { exit, error: error.into() })
+        self.map_err(|error| Failure::new(exit, error))
     }
 }

@@ -1,1 +1,45 @@
-fn main(){}
+//! The `tombolo` binary: arguments → meaning → the crates below.
+
+mod args;
+mod compile;
+mod compiled;
+mod exit;
+mod grants;
+mod inspect;
+mod man;
+mod notice;
+mod plan;
+mod program;
+mod run;
+mod version;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = match args::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => return args::explain(&error).into(),
+    };
+    match command(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            notice!("{failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+fn command(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Compile(args) => compile::compile(&args),
+        Command::Grants(args) => grants::grants(&args),
+        Command::Completions(args) => man::completions(&args),
+        Command::Man(args) => man::man(&args),
+        Command::CompilerChild { arguments } => compile::child(&arguments),
+    }
+}

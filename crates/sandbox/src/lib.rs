@@ -1,1 +1,34 @@
-//! sandbox
+//! The walls that the kernel keeps around guest code: namespaces, Landlock, seccomp, resource limits, and the
+//! passing of file descriptors between the processes of a node.
+//!
+//! The engine is the first wall; this crate is the second, for the day on which the engine has a hole. Native code
+//! that runs inside a cell after [`Entered::lock_down`] holds only the files of the policy's rules, the descriptors
+//! it was given, and nothing else of the machine.
+//!
+//! This crate does not know about WebAssembly, grants or HTTP. It is the only one with `unsafe` of its own.
+
+#![allow(unsafe_code, reason = "system calls that no crate wraps; every block says why it is sound")]
+#![warn(missing_docs, clippy::undocumented_unsafe_blocks)]
+#![cfg(target_os = "linux")]
+
+mod cell;
+mod child;
+mod error;
+mod fds;
+mod layers;
+mod lockdown;
+mod probe;
+mod requirement;
+mod threads;
+mod walls;
+
+pub use cell::{CellPlan, Ending, Entered, Verdict, die_of_signal, run_in_cell};
+pub use child::{Rlimits, spawn_limited};
+pub use error::SandboxError;
+pub use fds::{FDS_MAX, close_fds_except, recv_fds, send_fds};
+pub use layers::{Layer, Layers, Status};
+pub use lockdown::{Access, FileRule, Network, Policy, lock_down};
+pub use probe::{probe, probe_fully};
+pub use requirement::{Requirement, RequirementError};
+#[doc(hidden)]
+pub use walls::Walls;

@@ -4,9 +4,12 @@
 
 mod run;
 
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::exit::Exit;
 
 pub use run::{ProgramArgs, RunArgs, SandboxArg};
 
@@ -126,9 +129,30 @@ pub struct ManArgs {
     pub out: Option<PathBuf>,
 }
 
-/// How a report is printed.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Text,
-    Json,
+/// Reads a command line; `tombolo FILE …` becomes `tombolo run FILE …`.
+///
+/// # Errors
+/// Wrong usage; a wish for help or the version, which [`explain`] fulfils.
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    if arguments.get(1).is_some_and(|first| names_a_program(first)) {
+        arguments.insert(1, "run".into());
+    }
+    Cli::try_parse_from(arguments)
+}
+
+/// Prints what clap has to say. Wrong usage is tombolo's own error, not 2 as clap has it.
+pub fn explain(error: &clap::Error) -> Exit {
+    // There is nobody left to tell when the output is closed.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Own } else { Exit::Program(0) }
+}
+
+/// Whether a first word that may be a command is a program instead.
+fn names_a_program(word: &OsStr) -> bool {
+    let is_command = Cli::command().get_subcommands().any(|command| command.get_name() == word);
+    let path = Path::new(word);
+    let looks_like_a_file = path.extension().is_some_and(|end| end == "wasm" || end == "wat")
+        || word.as_encoded_bytes().contains(&b'/');
+    !is_command && !word.as_encoded_bytes().starts_with(b"-") && looks_like_a_file
 }

@@ -1,0 +1,55 @@
+//! The inside of a cell.
+
+use std::cell::RefCell;
+
+use super::clone::Granted;
+use super::net::NetHelper;
+use super::{CellPlan, Ending};
+use crate::{Layer, Layers, Policy, SandboxError, Status, lockdown, probe};
+
+/// Proof of being inside a cell, and the way to close the door behind.
+#[derive(Debug)]
+pub struct Entered {
+    layers: Layers,
+    ending: Ending,
+    net: RefCell<Option<NetHelper>>,
+}
+
+impl Entered {
+    pub(super) fn new(plan: &CellPlan, granted: Granted, ending: Ending) -> Self {
+        let mut layers = probe::kernel();
+        granted.note(&mut layers);
+        let wants_net = !plan.network && plan.walls.has(Layer::NetNamespace);
+        let net = wants_net.then(NetHelper::start);
+        if !wants_net {
+            let why = if plan.network { "a grant needs the network" } else { "left out" };
+            layers.set(Layer::NetNamespace, Status::NotUsed(why.into()));
+        }
+        Entered { layers, ending, net: RefCell::new(net) }
+    }
+
+    /// What the machine offers, and the namespaces already in force. The network namespace is in the making until
+    /// [`lock_down`](Self::lock_down).
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// The way to end by a signal; can be kept and used from any thread, also after `lock_down`.
+    pub fn ending(&self) -> Ending {
+        self.ending.clone()
+    }
+
+    /// Puts up every wall the machine offers; returns what is in force. Nothing can take it back.
+    ///
+    /// Call it after everything is loaded, before guest code, and before any other thread exists. Fails with
+    /// [`SandboxError::Missing`] for a required layer that is not in force, with [`SandboxError::Threads`] if the
+    /// process has other threads, and if the kernel refuses rules for a layer that it has. Some walls may be up
+    /// after a failure: the caller can only end the cell.
+    pub fn lock_down(&self, policy: &Policy<'_>) -> Result<Layers, SandboxError> {
+        let mut layers = self.layers.clone();
+        if let Some(net) = self.net.take() {
+            layers.set(Layer::NetNamespace, net.join());
+        }
+        lockdown::apply(policy, layers)
+    }
+}

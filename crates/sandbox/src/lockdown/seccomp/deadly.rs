@@ -1,0 +1,63 @@
+//! What no guest and no part of the host calls: a try is the work of an attacker, and ends the process.
+
+use super::entry::{Entry, kill};
+
+/// Each with what it would be used for.
+pub(super) const DEADLY: &[Entry] = &[
+    kill(libc::SYS_execve, "run another program"),
+    kill(libc::SYS_execveat, "run another program from a descriptor or from memory"),
+    kill(libc::SYS_ptrace, "control another process"),
+    kill(libc::SYS_process_vm_readv, "read another process's memory"),
+    kill(libc::SYS_process_vm_writev, "write another process's memory"),
+    kill(libc::SYS_process_madvise, "act on another process's memory"),
+    kill(libc::SYS_pidfd_getfd, "take another process's descriptors"),
+    kill(libc::SYS_kcmp, "compare kernel objects of processes, a help for exploits"),
+    kill(libc::SYS_bpf, "load programs into the kernel"),
+    kill(libc::SYS_perf_event_open, "measure other processes, and a long history of holes"),
+    kill(libc::SYS_userfaultfd, "hold the kernel at a page fault, the classic help for races"),
+    kill(libc::SYS_io_uring_setup, "make system calls that no filter sees"),
+    kill(libc::SYS_io_uring_enter, "make system calls that no filter sees"),
+    kill(libc::SYS_io_uring_register, "make system calls that no filter sees"),
+    kill(libc::SYS_keyctl, "reach the keys of the user"),
+    kill(libc::SYS_add_key, "reach the keys of the user"),
+    kill(libc::SYS_request_key, "reach the keys of the user, and start a program to fetch one"),
+    kill(libc::SYS_unshare, "get back capabilities in a new user namespace"),
+    kill(libc::SYS_setns, "enter another process's namespaces"),
+    kill(libc::SYS_mount, "change what files there are"),
+    kill(libc::SYS_umount2, "change what files there are"),
+    kill(libc::SYS_pivot_root, "change what files there are"),
+    kill(libc::SYS_chroot, "leave a changed root"),
+    kill(libc::SYS_move_mount, "change what files there are"),
+    kill(libc::SYS_open_tree, "change what files there are"),
+    kill(libc::SYS_fsopen, "change what files there are"),
+    kill(libc::SYS_fsconfig, "change what files there are"),
+    kill(libc::SYS_fsmount, "change what files there are"),
+    kill(libc::SYS_fspick, "change what files there are"),
+    kill(libc::SYS_mount_setattr, "change what files there are"),
+    kill(libc::SYS_open_by_handle_at, "open a file without its path, past every folder"),
+    kill(libc::SYS_kexec_load, "start another kernel"),
+    kill(libc::SYS_init_module, "load code into the kernel"),
+    kill(libc::SYS_finit_module, "load code into the kernel"),
+    kill(libc::SYS_delete_module, "take code out of the kernel"),
+    kill(libc::SYS_reboot, "stop the machine"),
+    kill(libc::SYS_swapon, "read memory back from a disk"),
+    kill(libc::SYS_swapoff, "exhaust the machine's memory"),
+    kill(libc::SYS_acct, "have the kernel write a log of all processes"),
+    kill(libc::SYS_quotactl, "change what others may store"),
+    kill(libc::SYS_settimeofday, "change the clock"),
+    kill(libc::SYS_clock_settime, "change the clock"),
+    kill(libc::SYS_adjtimex, "change the clock"),
+    kill(libc::SYS_clock_adjtime, "change the clock"),
+    kill(libc::SYS_sethostname, "change the machine's name"),
+    kill(libc::SYS_setdomainname, "change the machine's name"),
+    kill(libc::SYS_syslog, "read the kernel's messages, with its addresses"),
+    kill(libc::SYS_seccomp, "put up a filter that listens to other calls"),
+    #[cfg(target_arch = "x86_64")]
+    kill(libc::SYS_kexec_file_load, "start another kernel"),
+    #[cfg(target_arch = "x86_64")]
+    kill(libc::SYS_iopl, "reach the hardware's ports"),
+    #[cfg(target_arch = "x86_64")]
+    kill(libc::SYS_ioperm, "reach the hardware's ports"),
+    #[cfg(target_arch = "x86_64")]
+    kill(libc::SYS_modify_ldt, "change segments, a long history of holes"),
+];
