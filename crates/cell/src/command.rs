@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tombolo_engine::{
-    Authenticated, Calls, Code, Engine, EngineError, EngineOptions, Fault, HasBudget, LimitHit, LoadError, Ticker,
+    Authenticated, Calls, Code, Engine, Fault, HasBudget, LimitHit, LoadError, Ticker,
     Wasi, arm, classify,
 };
 use tombolo_host::command::{Command, exit_code};
 use tombolo_host::stdio::ClosedPipe;
 use tombolo_host::{Guest, Stdio, Template};
-use tombolo_spec::LimitName;
+use tombolo_spec::{LimitName, LimitValue};
 use wasmtime::Store;
 
 /// A program that is ready to run.
@@ -39,8 +39,6 @@ pub enum Ended {
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
     #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error(transparent)]
     Load(#[from] LoadError),
     /// An import that nothing provides, in the engine's words.
     #[error("{0}")]
@@ -55,12 +53,11 @@ impl Program {
     /// # Errors
     /// [`NotReady`], before any code of the program has run.
     pub fn load(
-        options: &EngineOptions,
+        engine: Engine,
         code: Authenticated,
         wasi: Wasi,
         template: Template,
     ) -> Result<Program, NotReady> {
-        let engine = Engine::new(options)?;
         let code: Code = engine.load(code)?;
         let command =
             Command::link(engine.raw(), &code, wasi).map_err(|error| NotReady::Link(format!("{error:#}")))?;
@@ -106,16 +103,12 @@ fn ended(outcome: wasmtime::Result<()>, store: &mut Store<Guest>) -> Ended {
     if error.downcast_ref::<ClosedPipe>().is_some() {
         return Ended::ClosedPipe;
     }
-    match classify(&error, exit_code, store.data_mut().budget().hit()) {
+    match classify(&error, exit_code, store.data_mut().budget()) {
         Fault::Exit(code) => Ended::Exited(code),
         fault => Ended::Faulted(fault),
     }
 }
 
 fn out_of_time(time: Duration) -> LimitHit {
-    LimitHit {
-        name: LimitName::Time.name(),
-        value: LimitName::Time.value_text(time),
-        remedy: "raise it with --limit time=…".to_owned(),
-    }
+    LimitHit { name: LimitName::Time, value: LimitValue::Time(time) }
 }

@@ -1,11 +1,10 @@
 //! `tombolo compile`, and the compiler child that all compilation happens in.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use tombolo_engine::{EngineOptions, Target, class};
-use tombolo_store::{Compiler, compiler_main};
+use tombolo_store::{Compiler, CompilerLimits, compiler_main};
 
 use crate::args::CompileArgs;
 use crate::exit::{Exit, Failure, OrExit};
@@ -15,11 +14,11 @@ use crate::program::Program;
 ///
 /// # Errors
 /// The artifact is no program, does not compile, the target is unknown, or the file cannot be written.
-pub fn compile(args: &CompileArgs) -> Result<Exit, Failure> {
+pub(crate) fn compile(args: &CompileArgs) -> Result<Exit, Failure> {
     let target = args.target.as_deref().map(str::parse::<Target>).transpose()?;
     let program = Program::read(&args.artifact)?;
     let options = EngineOptions::new(class(&program.info)).with_target(target);
-    let code = Compiler::this_binary()?
+    let code = Compiler::this_program(CompilerLimits::default())
         .compile(&program.bytes, &options)
         .map_err(|error| anyhow!("{}: {error}", program.path.display()))
         .or_exit(Exit::NotPermitted)?;
@@ -28,18 +27,9 @@ pub fn compile(args: &CompileArgs) -> Result<Exit, Failure> {
 }
 
 /// The compiler child: standard input to standard output.
-///
-/// # Errors
-/// What is wrong with the artifact, for the parent to pass on.
-pub fn child(arguments: &[String]) -> Result<Exit, Failure> {
-    match compiler_main(arguments, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()) {
-        Ok(()) => Ok(Exit::Program(0)),
-        Err(message) => {
-            // The parent puts the file's name in front.
-            let _ = write!(std::io::stderr(), "{message}");
-            Ok(Exit::Program(1))
-        }
-    }
+pub(crate) fn child(arguments: &[String]) -> Exit {
+    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    Exit::Program(compiler_main(arguments, &mut input, &mut output, &mut std::io::stderr()))
 }
 
 /// Writes beside the target and renames, so that a reader sees all or nothing.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use tombolo_engine::{ArtifactInfo, Authenticated, Engine, EngineOptions, class};
 use tombolo_spec::ByteSize;
-use tombolo_store::{CacheKey, CompiledCache, Compiler, prepare as prepare_code};
+use tombolo_store::{Artifact, CacheKey, CompiledCache, Compiler, CompilerLimits, prepare as prepare_code};
 
 use crate::exit::{Exit, Failure, OrExit};
 use crate::notice;
@@ -18,7 +18,7 @@ const CACHE_BYTES_MAX: u64 = 1 << 30;
 ///
 /// # Errors
 /// The machine refuses what the engine asks for.
-pub fn engine(info: &ArtifactInfo, stack: ByteSize) -> Result<Engine, Failure> {
+pub(crate) fn engine(info: &ArtifactInfo, stack: ByteSize) -> Result<Engine, Failure> {
     let mut options = EngineOptions::new(class(info));
     options.stack_bytes = usize::try_from(stack.0).unwrap_or(usize::MAX);
     Ok(Engine::new(&options)?)
@@ -28,17 +28,18 @@ pub fn engine(info: &ArtifactInfo, stack: ByteSize) -> Result<Engine, Failure> {
 ///
 /// # Errors
 /// The program does not compile.
-pub fn prepare(program: &Program, engine: &Engine, use_cache: bool) -> Result<Authenticated, Failure> {
+pub(crate) fn prepare(program: &Program, engine: &Engine, use_cache: bool) -> Result<Authenticated, Failure> {
     let cache = if use_cache { open_cache() } else { None };
     let key = CacheKey {
         digest: program.info.digest,
-        compatibility: engine.compatibility_hash(),
+        compatibility: engine.compatibility()?,
         class: engine.class(),
         target: None,
     };
-    let compiler = Compiler::this_binary()?;
+    let artifact = Artifact { bytes: &program.bytes, kind: program.info.kind, key: &key };
+    let compiler = Compiler::this_program(CompilerLimits::default());
     let prepared =
-        prepare_code(cache.as_ref(), &compiler, &key, program.info.kind, &program.bytes, engine.options())
+        prepare_code(cache.as_ref(), &compiler, artifact, engine.options())
             .map_err(|error| anyhow!("{}: {error}", program.path.display()))
             .or_exit(Exit::NotPermitted)?;
     prepared.warnings.iter().for_each(|warning| notice!("{warning}"));
@@ -49,7 +50,10 @@ pub fn prepare(program: &Program, engine: &Engine, use_cache: bool) -> Result<Au
 fn open_cache() -> Option<CompiledCache> {
     let folder = cache_folder()?;
     match CompiledCache::open(&folder, CACHE_BYTES_MAX) {
-        Ok(cache) => Some(cache),
+        Ok((cache, warning)) => {
+            warning.iter().for_each(|warning| notice!("{warning}"));
+            Some(cache)
+        }
         Err(error) => {
             notice!("compiled programs are not kept: {error}");
             None

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// How a command ended, for the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// The program's own exit code.
     Program(u8),
     /// The program reached its wall-clock limit.
@@ -24,7 +24,7 @@ pub enum Exit {
 
 impl Exit {
     /// The code the shell sees.
-    pub fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Exit::Program(code) => code,
             Exit::WallLimit => 124,
@@ -45,14 +45,14 @@ impl From<Exit> for ExitCode {
 
 /// An error with the exit code that goes with it.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub exit: Exit,
     error: anyhow::Error,
 }
 
 impl Failure {
     /// An error whose exit code is this.
-    pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Failure {
+    pub(crate) fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Failure {
         Failure { exit, error: error.into() }
     }
 }
@@ -71,7 +71,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 /// Says which exit code an error has, where it isn't [`Exit::Own`].
-pub trait OrExit<T> {
+pub(crate) trait OrExit<T> {
     fn or_exit(self, exit: Exit) -> Result<T, Failure>;
 }
 

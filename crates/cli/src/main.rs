@@ -40,6 +40,6 @@ fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Grants(args) => grants::grants(&args),
         Command::Completions(args) => man::completions(&args),
         Command::Man(args) => man::man(&args),
-        Command::CompilerChild { arguments } => compile::child(&arguments),
+        Command::CompilerChild { arguments } => Ok(compile::child(&arguments)),
     }
 }

@@ -10,7 +10,7 @@ use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::exit::{Exit, Failure};
 
 /// `tombolo completions SHELL`
-pub fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
+pub(crate) fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "tombolo", &mut script);
     std::io::stdout().write_all(&script).context("cannot write the completion script")?;
@@ -18,7 +18,7 @@ pub fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
 }
 
 /// `tombolo man [--out DIR]`
-pub fn man(args: &ManArgs) -> Result<Exit, Failure> {
+pub(crate) fn man(args: &ManArgs) -> Result<Exit, Failure> {
     match &args.out {
         Some(folder) => pages(folder)?,
         None => clap_mangen::Man::new(Cli::command())

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure, OrExit};
 const ARTIFACT_BYTES_MAX: u64 = 512 << 20;
 
 /// An artifact in memory.
-pub struct Program {
+pub(crate) struct Program {
     pub path: PathBuf,
     pub bytes: Vec<u8>,
     pub info: ArtifactInfo,
@@ -24,10 +24,10 @@ impl Program {
     ///
     /// # Errors
     /// 127 when there is no such file, 126 when it cannot be a program.
-    pub fn read(path: &Path) -> Result<Program, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Program, Failure> {
         let bytes = read(path)?;
         let info = inspect(&bytes)
-            .map_err(|error| anyhow!("{}", error.at(&path.display().to_string())))
+            .map_err(|error| anyhow!("{}: {error}", path.display()))
             .or_exit(Exit::NotPermitted)?;
         Ok(Program { path: path.to_owned(), bytes, info })
     }
@@ -36,7 +36,7 @@ impl Program {
     ///
     /// # Errors
     /// It has no entry point for that.
-    pub fn runs_as(&self) -> Result<Wasi, Failure> {
+    pub(crate) fn runs_as(&self) -> Result<Wasi, Failure> {
         let entry = self.info.entries.iter().find_map(|entry| match entry {
             Entry::Start => Some(Wasi::P1),
             Entry::CommandP2 => Some(Wasi::P2),

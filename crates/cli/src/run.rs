@@ -5,6 +5,7 @@ mod hints;
 mod job;
 mod report;
 
+use tombolo_cell::needs_network;
 use tombolo_host::{Template, TemplateParts};
 use tombolo_sandbox::{CellPlan, Requirement, Verdict, die_of_signal, run_in_cell};
 
@@ -15,13 +16,14 @@ use crate::notice;
 use crate::plan::Plan;
 use crate::program::Program;
 
+use audit::Audit;
 use job::Job;
 
 /// Runs a program in a cell of its own and waits for its end.
 ///
 /// # Errors
 /// Whatever kept the program from starting; what happens afterwards is the exit code.
-pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let require = requirement(&args.sandbox)?;
     let plan = Plan::new(args)?;
     hints::misplaced_flags(&plan);
@@ -30,22 +32,26 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let engine = compiled::engine(&program.info, plan.limits.stack())?;
     let code = compiled::prepare(&program, &engine, !args.no_cache)?;
     let audit = audit::open(args.audit.as_deref())?;
-    let template = Template::prepare(template_parts(&plan, audit))?;
+    let template = Template::prepare(template_parts(&plan, audit.as_ref()))?;
 
-    let cell = CellPlan { network: template.needs_network(), deadline: job::backstop(&plan) };
-    let job = Job { args, plan: &plan, require, engine, wasi };
+    let cell = CellPlan {
+        network: needs_network(&plan.grants),
+        deadline: job::backstop(&plan),
+        ..CellPlan::default()
+    };
+    let job = Job { args, plan: &plan, require, engine, wasi, audit };
     let verdict = run_in_cell(&cell, |entered| job.run(entered, code, template))?;
     Ok(exit(verdict, &plan))
 }
 
-fn template_parts(plan: &Plan, audit: Option<audit::Audit>) -> TemplateParts {
+fn template_parts(plan: &Plan, audit: Option<&Audit>) -> TemplateParts {
     TemplateParts {
         args: plan.arguments.clone(),
         limits: plan.limits.clone(),
         base: plan.base.clone(),
         host_env: Box::new(|name| std::env::var(name).ok()),
         secrets: plan.secrets.reader(),
-        refusals: audit.map(|audit| audit.sink()),
+        refusals: audit.map(Audit::sink),
         ..TemplateParts::new(&plan.function, plan.grants.clone())
     }
 }
@@ -58,6 +64,9 @@ fn requirement(given: &[SandboxArg]) -> anyhow::Result<Requirement> {
             SandboxArg::Report => None,
         })
         .collect();
+    if layers.is_empty() {
+        return Ok(Requirement::default());
+    }
     Ok(layers.join(",").parse()?)
 }
 

@@ -10,6 +10,10 @@ use crate::pool::PoolSize;
 
 /// Stack that host functions may use below a guest on the same fiber.
 const HOST_STACK_BYTES: usize = 512 * 1024;
+/// Freed slots are given back to the kernel in batches of this.
+const DECOMMIT_BATCH: usize = 8;
+/// Bytes of a freed table that are cleared in place.
+const TABLE_KEEP_RESIDENT_BYTES: usize = 64 * 1024;
 
 /// Settings for `options`; `pool` is the pool to allocate from, if any.
 pub(crate) fn config(options: &EngineOptions, pool: Option<&PoolSize>) -> wasmtime::Result<Config> {
@@ -28,7 +32,7 @@ pub(crate) fn config(options: &EngineOptions, pool: Option<&PoolSize>) -> wasmti
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     // Wasmtime walks stacks by frame pointer; tables for native unwinders would only cost size and start-up.
     config.native_unwind_info(false);
-    // One compiler process is one thread: its memory and CPU limits then mean what they say.
+    // A compiler process is one thread: its limits of memory and CPU time then mean what they say.
     config.parallel_compilation(false);
     if let Some(pool) = pool {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(pool)));
@@ -38,18 +42,20 @@ pub(crate) fn config(options: &EngineOptions, pool: Option<&PoolSize>) -> wasmti
 
 fn pooling(size: &PoolSize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    let memories = size.slots.saturating_mul(size.memories_per_instance);
+    let memories = size.slots.saturating_mul(size.memories_per_slot);
     pool.total_component_instances(size.slots);
-    pool.total_core_instances(memories.saturating_mul(2));
+    // A component is made of several core instances; they are counted, not reserved.
+    pool.total_core_instances(size.slots.saturating_mul(32));
     pool.total_memories(memories);
-    pool.total_tables(memories);
+    pool.total_tables(memories.saturating_mul(2));
+    pool.max_tables_per_module(16);
     pool.total_stacks(size.slots);
     pool.total_gc_heaps(size.slots);
-    pool.max_memory_size(size.memory_bytes_max);
+    pool.max_memory_size(PoolSize::MEMORY_BYTES_MAX);
     pool.table_elements(size.table_elements_max);
     pool.linear_memory_keep_resident(size.keep_resident_bytes);
-    pool.table_keep_resident(size.keep_resident_bytes.min(64 * 1024));
-    pool.decommit_batch_size(8);
+    pool.table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
+    pool.decommit_batch_size(DECOMMIT_BATCH);
     pool.pagemap_scan(if size.pagemap_scan { Enabled::Auto } else { Enabled::No });
     pool
 }

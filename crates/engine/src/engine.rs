@@ -1,8 +1,6 @@
 //! The engine: settings made once, shared by everything that runs in a process.
 
-use std::fs::File;
 use std::hash::{Hash, Hasher};
-use std::os::fd::AsRawFd;
 
 use wasmtime::Module;
 use wasmtime::component::Component;
@@ -11,13 +9,16 @@ use crate::config::config;
 use crate::errors::{CompileError, EngineError, LoadError};
 use crate::inspect::Kind;
 use crate::options::{EngineClass, EngineOptions, Pooling};
+use crate::pool::{Machine, MemoryPlan, PoolSize};
 use crate::seal::Authenticated;
+use crate::{compile, load};
 
 /// A configured WebAssembly engine. Cheap to clone; clones share one engine.
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
     options: EngineOptions,
+    plan: MemoryPlan,
 }
 
 /// Code that is ready to be linked and instantiated.
@@ -27,25 +28,43 @@ pub enum Code {
     Component(Component),
 }
 
+impl Code {
+    /// Module or component.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Code::Module(_) => Kind::Module,
+            Code::Component(_) => Kind::Component,
+        }
+    }
+}
+
 impl Engine {
     /// An engine for `options`.
     ///
     /// # Errors
     /// [`EngineError`] when the settings do not fit together or the machine refuses the memory asked for.
     pub fn new(options: &EngineOptions) -> Result<Engine, EngineError> {
-        let pool = match &options.pooling {
-            Pooling::Pool(size) => Some(size),
-            Pooling::Auto | Pooling::Never => None,
+        let (inner, plan) = match options.pooling {
+            Pooling::Never => (make(options, None)?, on_demand("none was asked for")),
+            Pooling::Pool(size) => (make(options, Some(&size))?, MemoryPlan::Pool(size)),
+            Pooling::Auto => with_largest_pool(options)?,
         };
-        let inner = config(options, pool)
-            .and_then(|config| wasmtime::Engine::new(&config))
-            .map_err(|error| EngineError(format!("{error:#}")))?;
-        Ok(Engine { inner, options: options.clone() })
+        Ok(Engine { inner, options: options.clone(), plan })
+    }
+
+    /// What the engine was made for.
+    pub fn options(&self) -> &EngineOptions {
+        &self.options
     }
 
     /// The engine's class.
     pub fn class(&self) -> EngineClass {
         self.options.class
+    }
+
+    /// Where instances get their memory from.
+    pub fn memory_plan(&self) -> &MemoryPlan {
+        &self.plan
     }
 
     /// Wasmtime's engine, for linking and instantiation.
@@ -54,56 +73,102 @@ impl Engine {
     }
 
     /// Compiles an artifact (binary or text) into code that [`Engine::load`] accepts once it is sealed.
-    pub fn compile(&self, artifact: &[u8]) -> Result<Vec<u8>, CompileError> {
-        let wasm = crate::compile::binary(artifact)?;
-        crate::compile::compile(&self.inner, &wasm)
-    }
-
-    /// Compiles and loads in one step, in this process. For tests and tools; needs the compiler.
-    pub fn build(&self, artifact: &[u8]) -> Result<Code, CompileError> {
-        let wasm = crate::compile::binary(artifact)?;
-        crate::compile::build(&self.inner, &wasm)
-    }
-
-    /// Loads compiled code by mapping the file; the code itself is not copied.
+    ///
+    /// Compiling hostile input in this process puts it at the mercy of the compiler: the `store` crate does it in a
+    /// process of its own.
     ///
     /// # Errors
-    /// [`LoadError`] when the code was made for other settings, another version or another processor.
+    /// [`CompileError`] when the artifact is not valid or the engine has no compiler.
+    pub fn compile(&self, artifact: &[u8]) -> Result<Vec<u8>, CompileError> {
+        let wasm = self.checked(artifact)?;
+        compile::compile(&self.inner, &wasm)
+    }
+
+    /// Compiles and loads in one step, in this process, for tests and tools.
+    ///
+    /// # Errors
+    /// As [`Engine::compile`].
+    pub fn build(&self, artifact: &[u8]) -> Result<Code, CompileError> {
+        let wasm = self.checked(artifact)?;
+        compile::build(&self.inner, &wasm)
+    }
+
+    /// Loads compiled code by mapping the file; nothing is copied.
+    ///
+    /// # Errors
+    /// [`LoadError::Incompatible`] when the code was made for other settings, another version or another processor.
     pub fn load(&self, code: Authenticated) -> Result<Code, LoadError> {
-        let Authenticated { file, kind } = code;
-        match kind {
-            Kind::Module => map_module(&self.inner, file).map(Code::Module),
-            Kind::Component => map_component(&self.inner, file).map(Code::Component),
+        load::load(&self.inner, code)
+    }
+
+    /// A text that is equal for two engines when code compiled for one loads in the other.
+    ///
+    /// It covers Wasmtime's version and all settings that shape code. The processor's features are checked when code
+    /// is loaded, so that code from a better processor is refused then.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the settings do not fit together.
+    pub fn compatibility_hash(options: &EngineOptions) -> Result<String, EngineError> {
+        let loader = EngineOptions { compiler: false, pooling: Pooling::Never, ..options.clone() };
+        Ok(fingerprint(&make(&loader, None)?))
+    }
+
+    /// The same for this engine, without making another one where it can be avoided.
+    pub fn compatibility(&self) -> Result<String, EngineError> {
+        match self.options.compiler {
+            false => Ok(fingerprint(&self.inner)),
+            true => Engine::compatibility_hash(&self.options),
         }
-        .map_err(|error| LoadError::Incompatible(format!("{error:#}")))
     }
 
-    /// A short text that is equal for two engines exactly when code of one loads in the other.
-    pub fn compatibility_hash(&self) -> String {
-        let mut hasher = Fingerprint(blake3::Hasher::new());
-        self.inner.precompile_compatibility_hash().hash(&mut hasher);
-        hasher.0.finalize().to_hex()[..32].to_owned()
+    fn checked<'a>(&self, artifact: &'a [u8]) -> Result<std::borrow::Cow<'a, [u8]>, CompileError> {
+        match self.options.compiler {
+            true => compile::binary(artifact),
+            false => Err(CompileError::NoCompiler),
+        }
     }
 }
 
-#[allow(unsafe_code)] // Mapping code is only sound for code that this machine's compiler made: see SAFETY.
-fn map_module(engine: &wasmtime::Engine, file: File) -> wasmtime::Result<Module> {
-    // SAFETY: the file comes out of `Authenticated`, which only `Authenticated::open` makes.
-    unsafe { Module::deserialize_open_file(engine, file) }
+fn make(options: &EngineOptions, pool: Option<&PoolSize>) -> Result<wasmtime::Engine, EngineError> {
+    config(options, pool)
+        .and_then(|config| wasmtime::Engine::new(&config))
+        .map_err(|error| EngineError(format!("{error:#}")))
 }
 
-#[allow(unsafe_code)]
-fn map_component(engine: &wasmtime::Engine, file: File) -> wasmtime::Result<Component> {
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    // SAFETY: as above; the path leads to the very file that is open, not to a name that could be replaced.
-    unsafe { Component::deserialize_file(engine, path) }
+/// Tries pools from the one that fits the machine's memory down to the smallest.
+fn with_largest_pool(options: &EngineOptions) -> Result<(wasmtime::Engine, MemoryPlan), EngineError> {
+    let mut next = Some(PoolSize::for_machine(Machine::probe()));
+    let mut reason = String::new();
+    while let Some(size) = next {
+        match make(options, Some(&size)) {
+            Ok(engine) => return Ok((engine, MemoryPlan::Pool(size))),
+            Err(EngineError(error)) => {
+                reason = format!("a pool of {} slots does not fit: {error}", size.slots)
+            }
+        }
+        next = size.smaller();
+    }
+    Ok((make(options, None)?, on_demand(&reason)))
 }
 
+fn on_demand(reason: &str) -> MemoryPlan {
+    MemoryPlan::OnDemand { reason: reason.to_owned() }
+}
+
+/// Hashed without a compiler, and so the same for the process that compiles and the one that loads.
+fn fingerprint(engine: &wasmtime::Engine) -> String {
+    let mut hasher = Fingerprint(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.0.finalize().to_hex()[..32].to_owned()
+}
+
+/// Collects what is hashed; a 64-bit result would invite collisions.
 struct Fingerprint(blake3::Hasher);
 
 impl Hasher for Fingerprint {
     fn finish(&self) -> u64 {
-        0
+        let hash = self.0.finalize();
+        u64::from_le_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8]))
     }
 
     fn write(&mut self, bytes: &[u8]) {

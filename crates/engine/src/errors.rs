@@ -40,4 +40,6 @@ pub enum CompileError {
     Text(String),
     #[error("invalid WebAssembly: {0}")]
     Invalid(String),
+    #[error("this engine was made without a compiler")]
+    NoCompiler,
 }

@@ -3,7 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tombolo_spec::{ByteSize, Limits};
+
 use crate::pool::PoolSize;
+
+/// The default of the limit `stack`.
+const DEFAULT_STACK_BYTES: usize = ByteSize::mib(1).bytes() as usize;
 
 /// The two ways an artifact is compiled and run. Code of one class does not load in the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,10 +77,16 @@ impl EngineOptions {
         EngineOptions {
             class,
             pooling: Pooling::Never,
-            stack_bytes: crate::DEFAULT_STACK_BYTES,
+            stack_bytes: DEFAULT_STACK_BYTES,
             compiler: false,
             target: None,
         }
+    }
+
+    /// The same options with the stack that `limits` grant.
+    pub fn with_limits(self, limits: &Limits) -> EngineOptions {
+        let stack_bytes = usize::try_from(limits.stack().bytes()).unwrap_or(usize::MAX);
+        EngineOptions { stack_bytes, ..self }
     }
 
     /// The same options with the compiler in or out.

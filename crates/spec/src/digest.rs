@@ -1,16 +1,12 @@
 //! The name of an artifact: the SHA-256 of its bytes.
 
+use crate::invalid::Invalid;
 use std::fmt;
 use std::str::FromStr;
 
 /// A SHA-256 digest, written `sha256:` and 64 lower-case hex digits (OCI image-spec, "Digests").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
-
-/// The text is no digest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a digest; write sha256: and 64 hex digits in lower case")]
-pub struct DigestError(pub String);
 
 impl Digest {
     /// The 64 hex digits without the algorithm's name, e.g. for a file name.
@@ -32,11 +28,13 @@ impl fmt::Debug for Digest {
 }
 
 impl FromStr for Digest {
-    type Err = DigestError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, DigestError> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         let bytes = text.strip_prefix("sha256:").and_then(from_hex);
-        bytes.map(Self).ok_or_else(|| DigestError(text.to_owned()))
+        bytes.map(Self).ok_or_else(|| {
+            Invalid::new(format!("{text:?} is not a digest"), "write sha256: and 64 hex digits in lower case")
+        })
     }
 }
 

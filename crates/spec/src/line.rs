@@ -3,8 +3,13 @@
 //! Grants and triggers are lines of words. A word that holds a blank, a quote, a backslash or a control
 //! character is written in double quotes with escapes, so that every value survives `parse ∘ print`.
 
+use crate::invalid::Invalid;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
+use std::str::FromStr;
+
+/// The longest line, in bytes: beyond it nobody reads what it says.
+pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// What is wrong with a line, where, and what to write instead.
 ///
@@ -43,12 +48,37 @@ impl fmt::Display for SyntaxError {
     }
 }
 
-/// The line with `^^^` under `at`, indented by two blanks; control characters are shown as blanks.
+/// The line with `^^^` under `at`, indented by two blanks; of a long line the part round `at`.
 pub(crate) fn caret(line: &str, at: &Range<usize>) -> String {
-    let shown: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let before = line[..at.start].chars().count();
-    let width = line[at.clone()].chars().count().max(1);
-    format!("  {shown}\n  {}{}", " ".repeat(before), "^".repeat(width))
+    let (before, marked) = (&line[..at.start], &line[at.clone()]);
+    let (before, marked, after) = (tail(before), head(marked), head(&line[at.end..]));
+    let width = marked.chars().count().max(1);
+    let after = if marked.ends_with('…') { "" } else { after.as_str() };
+    format!("  {before}{marked}{after}\n  {}{}", " ".repeat(before.chars().count()), "^".repeat(width))
+}
+
+/// The most characters that are shown on each side of a fault.
+const CONTEXT_CHARS_MAX: usize = 60;
+
+fn head(text: &str) -> String {
+    let mut shown: String = text.chars().take(CONTEXT_CHARS_MAX).map(visible).collect();
+    if text.chars().nth(CONTEXT_CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn tail(text: &str) -> String {
+    match text.char_indices().rev().nth(CONTEXT_CHARS_MAX - 1) {
+        Some((start, _)) if start > 0 => {
+            std::iter::once('…').chain(text[start..].chars().map(visible)).collect()
+        }
+        _ => text.chars().map(visible).collect(),
+    }
+}
+
+fn visible(c: char) -> char {
+    if needs_escape(c) { ' ' } else { c }
 }
 
 /// A fault found while reading a line, before it is known which kind of line it is.
@@ -73,6 +103,10 @@ pub(crate) struct Word {
 }
 
 impl Word {
+    pub(crate) fn read<T: FromStr<Err = Invalid>>(&self) -> Result<T, Flaw> {
+        self.text.parse().map_err(|error: Invalid| error.at(self.at.clone()))
+    }
+
     pub(crate) fn flaw(&self, what: impl Into<String>, remedy: impl Into<String>) -> Flaw {
         Flaw::new(self.at.clone(), what, remedy)
     }

@@ -1,5 +1,6 @@
 //! Names of apps, functions, tenants, volumes, stores and secrets.
 
+use crate::invalid::Invalid;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -9,16 +10,6 @@ use std::str::FromStr;
 /// So a name is never a path, never looks like a flag, and no two names look alike.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
-
-/// Why a text is not a [`Name`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct NameError {
-    /// What is wrong.
-    pub what: String,
-    /// What to do about it.
-    pub remedy: String,
-}
 
 /// The longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 63;
@@ -51,12 +42,12 @@ impl fmt::Display for Name {
 }
 
 impl FromStr for Name {
-    type Err = NameError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         match fault(text) {
             None => Ok(Self(text.to_owned())),
-            Some(what) => Err(NameError { what, remedy: remedy(text) }),
+            Some(what) => Err(Invalid::new(what, remedy(text))),
         }
     }
 }

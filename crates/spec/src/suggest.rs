@@ -1,15 +1,28 @@
 //! "Did you mean": the nearest known word.
 
-/// The candidate closest to `word`, if it is close enough to be a slip of the finger.
-pub(crate) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
+/// What to say about an unknown word: the nearest known one, or all of them.
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match closest(word, &known) {
+        Some(guess) => format!("did you mean {guess:?}?"),
+        None => format!("known are {}", known.join(", ")),
+    }
+}
+
+/// The known word that is close enough to `word` to be a slip of the finger.
+fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let scored = known.iter().map(|candidate| (distance(word, candidate), *candidate));
     let (distance, best) = scored.min_by_key(|(distance, _)| *distance)?;
     (distance <= 1 + best.chars().count() / 4).then_some(best)
 }
 
-/// Edits (insert, delete, replace, swap of neighbours) between two short words; long ones are never close.
+/// The longest word worth comparing: known ones are shorter.
+const CHARS_MAX: usize = 32;
+
+/// Edits between two words: insert, delete, replace, swap of neighbours.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(65).collect(), b.chars().take(65).collect());
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.chars().take(CHARS_MAX).collect(), b.chars().take(CHARS_MAX).collect());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
     for i in 0..=a.len() {
         for j in 0..=b.len() {

@@ -1,18 +1,9 @@
 //! Quantities with units: bytes, bytes a second, time.
 
+use crate::invalid::Invalid;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
-
-/// Why a quantity could not be read; the message says what to write.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct UnitError {
-    /// What is wrong.
-    pub what: String,
-    /// What to write instead.
-    pub remedy: &'static str,
-}
 
 /// A number of bytes, written `64MiB`; units are binary: `B`, `KiB`, `MiB`, `GiB`, `TiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -46,9 +37,9 @@ impl fmt::Display for ByteSize {
 }
 
 impl FromStr for ByteSize {
-    type Err = UnitError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, UnitError> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         number(text, &BYTE_UNITS, "a size", BYTES_REMEDY).map(Self)
     }
 }
@@ -73,11 +64,11 @@ impl fmt::Display for Rate {
 }
 
 impl FromStr for Rate {
-    type Err = UnitError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, UnitError> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         let Some(size) = text.strip_suffix("/s") else {
-            return Err(UnitError { what: format!("{text:?} is not a rate"), remedy: RATE_REMEDY });
+            return Err(Invalid::new(format!("{text:?} is not a rate"), RATE_REMEDY));
         };
         number(size, &BYTE_UNITS, "a rate", RATE_REMEDY).map(Self)
     }
@@ -95,7 +86,7 @@ const TIME_UNITS: [(&str, u64); 7] = [
 ];
 
 /// Reads a time such as `2s`, `200ms`, `1m`. Longest: about 584 years, in nanoseconds.
-pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
+pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
     number(text, &TIME_UNITS, "a time", TIME_REMEDY).map(Duration::from_nanos)
 }
 
@@ -120,8 +111,8 @@ fn print(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::
     write!(f, "0{}", units.last().map_or("", |(name, _)| name))
 }
 
-fn number(text: &str, units: &[(&str, u64)], kind: &str, remedy: &'static str) -> Result<u64, UnitError> {
-    let fail = |what: String| UnitError { what, remedy };
+fn number(text: &str, units: &[(&str, u64)], kind: &str, remedy: &str) -> Result<u64, Invalid> {
+    let fail = |what: String| Invalid::new(what, remedy);
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (digits, unit) = text.split_at(digits);
     if digits.is_empty() {

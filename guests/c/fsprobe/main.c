@@ -74,7 +74,8 @@ static int32_t act_open(const Call *call) {
 }
 
 static int32_t act_resize(const Call *call) {
-    int32_t file, problem = open_as(call, FOLLOW, 0, __WASI_RIGHTS_FD_WRITE, 0, &file);
+    int64_t rights = __WASI_RIGHTS_FD_WRITE | __WASI_RIGHTS_FD_FILESTAT_SET_SIZE;
+    int32_t file, problem = open_as(call, FOLLOW, 0, rights, 0, &file);
     return problem ? problem : __wasi_fd_filestat_set_size(file, strtoull(call->second.bytes, NULL, 10));
 }
 

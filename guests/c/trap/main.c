@@ -3,11 +3,11 @@
 #include <string.h>
 
 typedef void (*Step)(void);
-static volatile int zero = 0;
+static volatile int one = 1, zero = 0;
 
 __attribute__((noinline)) static void reach_unreachable(void) { __builtin_trap(); }
 
-__attribute__((noinline)) static void divide_by_zero(void) { exit(1 / zero); }
+__attribute__((noinline)) static void divide_by_zero(void) { exit(one / zero); }
 
 __attribute__((noinline)) static void call_null(void) {
     volatile Step none = 0;

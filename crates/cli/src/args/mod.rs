@@ -11,7 +11,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
 
-pub use run::{ProgramArgs, RunArgs, SandboxArg};
+pub(crate) use run::{ProgramArgs, RunArgs, SandboxArg};
 
 /// Linux for WebAssembly at the edge: run WASI programs, each with only what you grant it.
 #[derive(Parser, Debug)]
@@ -24,13 +24,13 @@ pub use run::{ProgramArgs, RunArgs, SandboxArg};
     arg_required_else_help = true,
     propagate_version = false
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
 
 /// The exit codes of `tombolo`, as printed by `--help` and in the manual.
-pub const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0-255  the program's own exit code
   124    the program reached its wall-clock limit (limit time)
@@ -43,7 +43,7 @@ Exit codes:
 `tombolo FILE.wasm ARGS…` is short for `tombolo run FILE.wasm ARGS…`.";
 
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     Run(Box<RunArgs>),
     Inspect(InspectArgs),
     Compile(CompileArgs),
@@ -63,7 +63,7 @@ pub enum Command {
 /// Prints the artifact's kind, WASI version, digest and producers, each import with the grant it would
 /// need, the triggers that its exports fit, and the limits in force.
 #[derive(Args, Debug)]
-pub struct InspectArgs {
+pub(crate) struct InspectArgs {
     /// A WebAssembly module or component (.wasm or .wat)
     pub artifact: PathBuf,
     /// Print one JSON object instead of text
@@ -82,7 +82,7 @@ pub struct InspectArgs {
 /// The output runs only on the target it was made for and is trusted machine code: `tombolo run` does not
 /// load it from elsewhere. Use it to look at compiled code or to prepare a device's image.
 #[derive(Args, Debug)]
-pub struct CompileArgs {
+pub(crate) struct CompileArgs {
     /// A WebAssembly module or component (.wasm or .wat)
     pub artifact: PathBuf,
     /// Where to write the compiled program
@@ -96,13 +96,13 @@ pub struct CompileArgs {
 
 /// Work with grant lines
 #[derive(Args, Debug)]
-pub struct GrantsArgs {
+pub(crate) struct GrantsArgs {
     #[command(subcommand)]
     pub command: GrantsCommand,
 }
 
 #[derive(Subcommand, Debug)]
-pub enum GrantsCommand {
+pub(crate) enum GrantsCommand {
     /// Parse grant lines; print their canonical form and what each covers
     Check {
         /// Grant lines, such as 'dir ./site as /www read'
@@ -116,14 +116,14 @@ pub enum GrantsCommand {
 
 /// Print a shell's completion script
 #[derive(Args, Debug)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
 }
 
 /// Print the manual page (roff), or write one page for each command into a folder
 #[derive(Args, Debug)]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// Write tombolo.1, tombolo-run.1, … into this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -133,7 +133,7 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// Wrong usage; a wish for help or the version, which [`explain`] fulfils.
-pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut arguments: Vec<OsString> = arguments.collect();
     if arguments.get(1).is_some_and(|first| names_a_program(first)) {
         arguments.insert(1, "run".into());
@@ -142,7 +142,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Err
 }
 
 /// Prints what clap has to say. Wrong usage is tombolo's own error, not 2 as clap has it.
-pub fn explain(error: &clap::Error) -> Exit {
+pub(crate) fn explain(error: &clap::Error) -> Exit {
     // There is nobody left to tell when the output is closed.
     let _ = error.print();
     if error.use_stderr() { Exit::Own } else { Exit::Program(0) }

@@ -13,7 +13,7 @@ use clap::Args;
 /// file, no variable, no address.
 #[derive(Args, Debug)]
 #[command(after_help = super::EXIT_CODES)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     #[command(flatten)]
     pub grants: ProgramArgs,
 
@@ -51,7 +51,7 @@ pub struct RunArgs {
 /// Grants and limits, as grant lines or as short forms of them.
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Grants and limits")]
-pub struct ProgramArgs {
+pub(crate) struct ProgramArgs {
     /// Grant one thing, in the words of a manifest: 'http GET https://api.example.com/v1/*'
     #[arg(short = 'g', long = "grant", value_name = "LINE")]
     pub grants: Vec<String>,
@@ -76,7 +76,7 @@ pub struct ProgramArgs {
 
 /// One `--sandbox` argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SandboxArg {
+pub(crate) enum SandboxArg {
     Report,
     Require(String),
 }

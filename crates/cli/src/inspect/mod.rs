@@ -19,7 +19,7 @@ use view::View;
 ///
 /// # Errors
 /// The artifact cannot be read, a grant or limit does not parse.
-pub fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
+pub(crate) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
     let grants = plan::parse_grants(&args.grants)?;
     let given = ProgramArgs { limits: args.limits.clone(), ..ProgramArgs::default() };
     let limits = plan::limits(&given, &LimitOverrides::default())?;

@@ -5,7 +5,7 @@ use tombolo_spec::GrantKind;
 
 /// What an import needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// Nothing: it has no effect outside the program, or only on what the program was started with.
     Nothing,
     /// At least one grant of these kinds; without one, every call is refused.
@@ -17,7 +17,7 @@ pub enum Need {
 }
 
 /// The need of one import.
-pub fn need(import: &Interface) -> Need {
+pub(crate) fn need(import: &Interface) -> Need {
     let name = InterfaceName::new(&import.name);
     match name.wasi() {
         Wasi::P1 => module_need(&import.functions),

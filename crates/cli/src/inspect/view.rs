@@ -11,7 +11,7 @@ use crate::program::Program;
 
 /// All there is to say about an artifact.
 #[derive(Serialize)]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     path: String,
     #[serde(flatten)]
     info: &'a ArtifactInfo,
@@ -45,7 +45,7 @@ struct LimitView {
 
 impl<'a> View<'a> {
     /// The view of a program under grants and limits.
-    pub fn new(program: &'a Program, grants: &GrantSet, limits: &Limits) -> View<'a> {
+    pub(crate) fn new(program: &'a Program, grants: &GrantSet, limits: &Limits) -> View<'a> {
         let info = &program.info;
         let needs: Vec<ImportNeed> =
             info.imports.iter().map(|import| import_need(&import.name, import.functions.len(), need(import), grants)).collect();
@@ -61,7 +61,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether every import that needs a grant has one of its kind.
-    pub fn grants_suffice(&self) -> bool {
+    pub(crate) fn grants_suffice(&self) -> bool {
         self.grants_suffice.unwrap_or(true)
     }
 }

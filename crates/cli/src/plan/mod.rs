@@ -6,15 +6,16 @@ mod sugar;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use tombolo_spec::{Function, Grant, GrantSet, HostPath, LimitOverrides, Limits, Manifest, Profile, Source};
+use tombolo_spec::grant::HostPath;
+use tombolo_spec::{Function, Grant, GrantSet, LimitOverrides, Limits, Manifest, Profile, Source};
 
 use crate::args::{ProgramArgs, RunArgs};
 use crate::exit::{Exit, Failure};
 
-pub use secrets::Secrets;
+pub(crate) use secrets::Secrets;
 
 /// What `tombolo run` will do.
-pub struct Plan {
+pub(crate) struct Plan {
     /// The artifact.
     pub program: PathBuf,
     /// The name under which events and errors speak of it.
@@ -33,7 +34,7 @@ impl Plan {
     ///
     /// # Errors
     /// All that is wrong with grants and limits, or with the manifest, at once.
-    pub fn new(args: &RunArgs) -> Result<Plan, Failure> {
+    pub(crate) fn new(args: &RunArgs) -> Result<Plan, Failure> {
         let (first, rest) = args.program.split_first().context("no program was named")?;
         let rest = rest.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>()?;
         match &args.manifest {
@@ -79,7 +80,7 @@ fn of_manifest(file: &Path, name: &str, rest: Vec<String>, given: &ProgramArgs) 
 ///
 /// # Errors
 /// The file cannot be read, or all its problems.
-pub fn read_manifest(file: &Path) -> Result<Manifest, Failure> {
+pub(crate) fn read_manifest(file: &Path) -> Result<Manifest, Failure> {
     let shown = file.display().to_string();
     let text = std::fs::read_to_string(file).with_context(|| format!("{shown}: the manifest cannot be read"))?;
     Ok(Manifest::parse(&text, &shown)?)
@@ -100,7 +101,7 @@ fn artifact(function: &Function, base: &Path, name: &str) -> anyhow::Result<Path
 }
 
 /// Limits: flags over what the manifest says over the defaults.
-pub fn limits(given: &ProgramArgs, manifest: &LimitOverrides) -> anyhow::Result<Limits> {
+pub(crate) fn limits(given: &ProgramArgs, manifest: &LimitOverrides) -> anyhow::Result<Limits> {
     let mut typed = LimitOverrides::default();
     let wrong: Vec<String> =
         given.limits.iter().filter_map(|line| typed.set_line(line).err()).map(|error| error.to_string()).collect();
@@ -111,7 +112,7 @@ pub fn limits(given: &ProgramArgs, manifest: &LimitOverrides) -> anyhow::Result<
 }
 
 /// Parses grant lines; all that are wrong are told at once.
-pub fn parse_grants(lines: &[String]) -> anyhow::Result<GrantSet> {
+pub(crate) fn parse_grants(lines: &[String]) -> anyhow::Result<GrantSet> {
     let (good, bad): (Vec<_>, Vec<_>) = lines.iter().map(|line| line.parse::<Grant>()).partition(Result::is_ok);
     if bad.is_empty() {
         return Ok(good.into_iter().flatten().collect());

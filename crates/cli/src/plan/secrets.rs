@@ -9,8 +9,8 @@ use tombolo_spec::{Grant, Name};
 const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 /// Secrets that the command line names, and the folder in which systemd puts the others.
-#[derive(Default)]
-pub struct Secrets {
+#[derive(Clone, Default)]
+pub(crate) struct Secrets {
     files: BTreeMap<String, PathBuf>,
 }
 
@@ -28,8 +28,14 @@ impl Secrets {
         Ok(Grant::Secret { name, reveal: true })
     }
 
+    /// [`Secrets::read`] for whoever prepares the program.
+    pub(crate) fn reader(&self) -> Box<dyn Fn(&str) -> Option<String>> {
+        let own = self.clone();
+        Box::new(move |name| own.read(name))
+    }
+
     /// The text of a secret, or `None` where it is not to be had. One newline at its end is left off.
-    pub fn read(&self, name: &str) -> Option<String> {
+    fn read(&self, name: &str) -> Option<String> {
         let file = self.files.get(name).cloned().or_else(|| credential(name))?;
         if std::fs::metadata(&file).ok()?.len() > SECRET_BYTES_MAX {
             return None;

@@ -3,7 +3,8 @@
 //! Each becomes the grant that its line would be, so that there is one language and one place that enforces it.
 
 use anyhow::{Context, bail};
-use tombolo_spec::{Access, Grant, GrantSet, GuestPath};
+use tombolo_spec::grant::{GuestPath, HostPath};
+use tombolo_spec::{Access, Grant, GrantSet};
 
 use super::Secrets;
 use crate::args::ProgramArgs;
@@ -39,19 +40,33 @@ fn dir(spec: &str) -> anyhow::Result<Grant> {
         _ => Access::ReadWrite,
     };
     let (host, guest) = match parts[..] {
-        [host] => (host, host),
-        [host, guest] => (host, guest),
+        [host] => (host, own_name(host)?),
+        [host, guest] => (host, guest.to_owned()),
         _ => bail!("write HOST, HOST::GUEST, HOST::ro or HOST::GUEST::ro"),
     };
-    Ok(Grant::Dir { host: host.parse()?, guest: guest.parse::<GuestPath>()?, access })
+    Ok(Grant::Dir { host: host.parse::<HostPath>()?, guest: guest.parse::<GuestPath>()?, access })
 }
 
+/// The name under which a folder is seen when none is given: the one it was typed with.
+fn own_name(host: &str) -> anyhow::Result<String> {
+    let path = host.parse::<HostPath>()?;
+    match path.as_str() {
+        path if path == "." || path.starts_with('/') => Ok(path.to_owned()),
+        path if path.starts_with("..") => bail!("say where the program sees it, such as --dir {host}::/data"),
+        path => Ok(format!("/{path}")),
+    }
+}
+
+/// `K=V` sets a variable, `K` passes this machine's on. The name is checked as in a grant line; the value is free.
 fn env(spec: &str) -> anyhow::Result<Grant> {
     let (name, value) = match spec.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (spec, None),
     };
-    Ok(Grant::env(name, value)?)
+    match format!("env {name}").parse()? {
+        Grant::Env { name, .. } => Ok(Grant::Env { name, value: value.map(str::to_owned) }),
+        _ => bail!("not a variable"),
+    }
 }
 
 #[cfg(test)]
@@ -70,17 +85,19 @@ mod tests {
         check("/data::/in", "dir /data as /in read-write");
         check("/data::/in::ro", "dir /data as /in read");
         check(".", "dir . as . read-write");
+        check("./site::ro", "dir ./site as /site read");
     }
 
     #[test]
     fn a_folder_named_ro_needs_its_access_spelled_out() {
-        check("ro", "dir ro as ro read-write");
-        check("ro::rw", "dir ro as ro read-write");
+        check("ro", "dir ./ro as /ro read-write");
+        check("ro::rw", "dir ./ro as /ro read-write");
     }
 
     #[test]
     fn too_many_parts_are_refused() {
         assert!(dir("/a::/b::/c::ro").is_err());
         assert!(dir("").is_err());
+        assert!(dir("../up").is_err(), "a folder above has no name in the guest");
     }
 }

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use tombolo_cell::command::{Ended, NotReady, Program};
+use tombolo_cell::policy;
 use tombolo_engine::{Authenticated, Engine, Fault, Wasi};
+use tombolo_host::ledger::Report;
 use tombolo_host::{Stdio, Template};
 use tombolo_sandbox::{Entered, Layers, Policy, Requirement};
 
+use super::audit::Audit;
 use super::report;
 use crate::args::{RunArgs, SandboxArg};
 use crate::exit::{Exit, Failure, OrExit};
@@ -27,6 +30,7 @@ pub(super) struct Job<'a> {
     pub require: Requirement,
     pub engine: Engine,
     pub wasi: Wasi,
+    pub audit: Option<Audit>,
 }
 
 /// When the front kills the cell although the cell keeps its own time.
@@ -51,19 +55,22 @@ impl Job<'_> {
             Program::load(self.engine.clone(), code, self.wasi, template).map_err(|error| self.not_ready(error))?;
         let template = program.template();
         let layers = entered
-            .lock_down(&Policy {
-                files: template.files(),
-                network: template.network(),
-                require: self.require.clone(),
-                ..Policy::default()
-            })
+            .lock_down(&Policy { require: self.require.clone(), ..policy(template) })
             .or_exit(Exit::NotPermitted)?;
         self.show(&layers);
         let ended = program.run(Stdio::inherit(), self.plan.limits.time())?;
-        if self.args.report {
-            report::print(&template.ledger().report());
-        }
+        self.account(&template.ledger().report())?;
         Ok(self.exit(ended, entered))
+    }
+
+    fn account(&self, report: &Report) -> Result<(), Failure> {
+        if let Some(audit) = &self.audit {
+            audit.close(report)?;
+        }
+        if self.args.report {
+            report::print(report);
+        }
+        Ok(())
     }
 
     fn show(&self, layers: &Layers) {
@@ -87,7 +94,7 @@ impl Job<'_> {
                 notice!("{name}: {limit}");
                 Exit::WallLimit
             }
-            Ended::Faulted(fault @ Fault::Internal(_)) => {
+            Ended::Faulted(fault @ Fault::Host(_)) => {
                 notice!("{name}: {fault}");
                 Exit::Own
             }

@@ -8,10 +8,10 @@ mod sniff;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
+use tombolo_spec::Digest;
 
-use crate::Digest;
 use crate::errors::LoadError;
 use crate::options::EngineClass;
 
@@ -84,6 +84,7 @@ pub struct ArtifactInfo {
     /// Size in bytes.
     pub bytes: u64,
     /// SHA-256 of the bytes as given.
+    #[serde(serialize_with = "as_text")]
     pub digest: Digest,
     /// All WASI generations used, ascending. Several can stand side by side.
     pub wasi: Vec<Wasi>,
@@ -163,4 +164,8 @@ pub fn class(info: &ArtifactInfo) -> EngineClass {
         true => EngineClass::Concurrent,
         false => EngineClass::Plain,
     }
+}
+
+fn as_text<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(digest)
 }

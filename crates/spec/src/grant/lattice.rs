@@ -1,76 +1,25 @@
-//! What grants permit, and how they compare.
+//! How grants compare.
 //!
-//! For all grants `a`, `b` and requests `r`: `a.covers(b)` exactly when `b.permits(r)` implies `a.permits(r)`,
-//! and `a.meet(b)` permits exactly what both permit. Guest paths of folders and volumes are names, not
+//! For all grants `a`, `b` and requests `r`: `a.meet(b)` permits `r` exactly when both do, and `a.covers(b)`
+//! exactly when `b` permits `r` implies that `a` does. Guest paths of folders and volumes are names, not
 //! authority: they play no part in either, and a meet keeps those of its left side.
 
-use super::{Access, Grant, Host, HostPath, HostPattern, Ports, Request};
-use std::net::{IpAddr, SocketAddr};
+use super::{Access, Grant, HostPath};
 
 impl Grant {
-    /// True when the grant permits this access.
-    pub fn permits(&self, request: &Request<'_>) -> bool {
-        match (self, request) {
-            (Self::Dir { host, access, .. }, Request::Dir { path, access: wanted }) => {
-                host.contains(path) && wanted <= access
-            }
-            (Self::Volume { name, size, .. }, Request::Volume { name: wanted, size: grown }) => {
-                name.as_str() == *wanted && grown <= size
-            }
-            (Self::Env { name, value }, Request::Env { name: wanted, value: given }) => {
-                name == wanted && (value.is_none() || value.as_deref() == *given)
-            }
-            (Self::Secret { name, reveal }, Request::Secret { name: wanted, reveal: read }) => {
-                name.as_str() == *wanted && read <= reveal
-            }
-            (Self::Http { methods, url }, Request::Http { method, scheme, host, addr, port, path }) => {
-                *scheme == url.scheme
-                    && methods.contains(method)
-                    && url.ports.contains(*port)
-                    && host_permits(&url.host, host, *addr)
-                    && url.path.matches(path)
-            }
-            (Self::TcpConnect { host, ports }, Request::TcpConnect { host: name, addr })
-            | (Self::UdpConnect { host, ports }, Request::UdpConnect { host: name, addr }) => {
-                connect_permits(host, ports, *name, addr)
-            }
-            (Self::ListenTcp { port }, Request::ListenTcp { port: wanted }) => port == wanted,
-            (own, Request::Resolve { name }) => {
-                own.resolvable().is_some_and(|pattern| host_permits(pattern, name, None))
-            }
-            (Self::Random, Request::Random) => true,
-            (Self::Clock { resolution }, Request::Clock { resolution: wanted }) => wanted >= resolution,
-            (Self::Kv { store, access }, Request::Kv { store: wanted, access: used }) => {
-                store.as_str() == *wanted && used <= access
-            }
-            (Self::Topic { direction, pattern }, Request::Topic { direction: way, topic }) => {
-                direction == way && pattern.matches(topic)
-            }
-            _ => false,
-        }
-    }
-
-    /// True when `self` permits everything that `other` permits.
+    /// True when the grant permits all that `other` permits.
     pub fn covers(&self, other: &Self) -> bool {
-        self.kind() == other.kind() && other.meet(self).as_ref() == Some(other)
-            || matches!(other, Self::Dns { pattern } if self.resolvable().is_some_and(|own| own.covers(pattern)))
+        other.meet(self).as_ref() == Some(other)
     }
 
     /// The grant that permits what both permit, with the guest path of `self`; `None` when that is nothing.
+    ///
+    /// Two grants to connect that share names but no port meet in a `dns` grant: both let these be looked up.
     pub fn meet(&self, other: &Self) -> Option<Self> {
         self.meet_kind(other).or_else(|| {
             let pattern = self.resolvable()?.meet(other.resolvable()?)?;
             Some(Self::Dns { pattern })
         })
-    }
-
-    /// The names that the grant lets a guest look up: those of `dns`, and those it may connect to.
-    pub fn resolvable(&self) -> Option<&HostPattern> {
-        match self {
-            Self::Dns { pattern } => Some(pattern),
-            Self::TcpConnect { host, .. } | Self::UdpConnect { host, .. } => host.resolvable(),
-            _ => None,
-        }
     }
 
     /// The grant with a relative folder made absolute; other grants stay as they are.
@@ -84,49 +33,43 @@ impl Grant {
     }
 
     fn meet_kind(&self, other: &Self) -> Option<Self> {
-        Some(match (self, other) {
-            (Self::Dir { .. }, Self::Dir { .. }) => return self.meet_dir(other),
-            (Self::Volume { name, guest, size }, Self::Volume { name: theirs, size: most, .. })
-                if name == theirs =>
-            {
-                Self::Volume { name: name.clone(), guest: guest.clone(), size: *size.min(most) }
+        match (self, other) {
+            (Self::Dir { .. }, Self::Dir { .. }) => self.meet_dir(other),
+            (Self::Volume { name, guest, size }, Self::Volume { name: theirs, size: most, .. }) => {
+                let (name, guest, size) = (same(name, theirs)?, guest.clone(), *size.min(most));
+                Some(Self::Volume { name, guest, size })
             }
-            (Self::Env { name, value }, Self::Env { name: theirs, value: given }) if name == theirs => {
-                let value = match (value, given) {
-                    (Some(a), Some(b)) if a != b => return None,
-                    (a, b) => a.as_ref().or(b.as_ref()),
-                };
-                Self::Env { name: name.clone(), value: value.cloned() }
-            }
-            (Self::Secret { name, reveal }, Self::Secret { name: theirs, reveal: read })
-                if name == theirs =>
-            {
-                Self::Secret { name: name.clone(), reveal: *reveal && *read }
+            (Self::Env { name, value }, Self::Env { name: theirs, value: given }) => Some(Self::Env {
+                name: same(name, theirs)?,
+                value: meet_values(value.as_ref(), given.as_ref())?,
+            }),
+            (Self::Secret { name, reveal }, Self::Secret { name: theirs, reveal: read }) => {
+                Some(Self::Secret { name: same(name, theirs)?, reveal: *reveal && *read })
             }
             (Self::Http { methods, url }, Self::Http { methods: theirs, url: urls }) => {
-                Self::Http { methods: methods.meet(theirs)?, url: url.meet(urls)? }
+                Some(Self::Http { methods: methods.meet(theirs)?, url: url.meet(urls)? })
             }
             (Self::TcpConnect { host, ports }, Self::TcpConnect { host: hosts, ports: theirs }) => {
-                Self::TcpConnect { host: host.meet(hosts)?, ports: ports.meet(theirs)? }
+                Some(Self::TcpConnect { host: host.meet(hosts)?, ports: ports.meet(theirs)? })
             }
             (Self::UdpConnect { host, ports }, Self::UdpConnect { host: hosts, ports: theirs }) => {
-                Self::UdpConnect { host: host.meet(hosts)?, ports: ports.meet(theirs)? }
+                Some(Self::UdpConnect { host: host.meet(hosts)?, ports: ports.meet(theirs)? })
             }
-            (Self::ListenTcp { port }, Self::ListenTcp { port: theirs }) if port == theirs => self.clone(),
-            (Self::Random, Self::Random) => Self::Random,
+            (Self::ListenTcp { port }, Self::ListenTcp { port: theirs }) => {
+                Some(Self::ListenTcp { port: same(port, theirs)? })
+            }
+            (Self::Random, Self::Random) => Some(Self::Random),
             (Self::Clock { resolution }, Self::Clock { resolution: theirs }) => {
-                Self::Clock { resolution: *resolution.max(theirs) }
+                Some(Self::Clock { resolution: *resolution.max(theirs) })
             }
-            (Self::Kv { store, access }, Self::Kv { store: theirs, access: most }) if store == theirs => {
-                Self::Kv { store: store.clone(), access: *access.min(most) }
+            (Self::Kv { store, access }, Self::Kv { store: theirs, access: most }) => {
+                Some(Self::Kv { store: same(store, theirs)?, access: *access.min(most) })
             }
-            (Self::Topic { direction, pattern }, Self::Topic { direction: way, pattern: theirs })
-                if direction == way =>
-            {
-                Self::Topic { direction: *direction, pattern: pattern.meet(theirs)? }
+            (Self::Topic { direction, pattern }, Self::Topic { direction: way, pattern: theirs }) => {
+                Some(Self::Topic { direction: same(direction, way)?, pattern: pattern.meet(theirs)? })
             }
-            _ => return None,
-        })
+            _ => None,
+        }
     }
 
     /// Where the other side names a folder inside ours, the guest sees that folder at the place it had in ours.
@@ -144,14 +87,14 @@ impl Grant {
     }
 }
 
-fn host_permits(pattern: &HostPattern, host: &str, addr: Option<IpAddr>) -> bool {
-    host.parse::<Host>().is_ok_and(|host| pattern.permits(&host, addr))
+fn same<T: Clone + PartialEq>(a: &T, b: &T) -> Option<T> {
+    (a == b).then(|| a.clone())
 }
 
-fn connect_permits(pattern: &HostPattern, ports: &Ports, name: Option<&str>, addr: &SocketAddr) -> bool {
-    let host = match name {
-        Some(name) => host_permits(pattern, name, Some(addr.ip())),
-        None => pattern.names_address(addr.ip()),
-    };
-    host && ports.contains(addr.port())
+/// No value stands for any value; two different values have nothing in common.
+fn meet_values(a: Option<&String>, b: Option<&String>) -> Option<Option<String>> {
+    match (a, b) {
+        (Some(a), Some(b)) => same(a, b).map(Some),
+        (a, b) => Some(a.or(b).cloned()),
+    }
 }

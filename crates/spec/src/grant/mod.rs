@@ -3,26 +3,33 @@
 //! A grant is parsed once into [`Grant`] and printed in one canonical form; `parse ∘ print` is the identity.
 //! Grants form a lattice under [`Grant::covers`] and [`Grant::meet`], and what they mean is [`Grant::permits`].
 
+mod authority;
+mod conflict;
 mod host;
 mod lattice;
+mod methods;
 mod parse;
 mod path;
+mod permits;
 mod ports;
 mod print;
 mod request;
 mod set;
 mod topic;
+mod union;
 mod url;
 mod url_path;
 
-pub use host::{Host, HostError, HostName, HostPattern};
-pub use path::{GuestPath, HostPath, PathError};
+pub use conflict::Conflict;
+pub use host::{Host, HostName, HostPattern};
+pub use methods::Methods;
+pub use path::{GuestPath, HostPath};
 pub use ports::Ports;
 pub use request::Request;
 pub use set::{GrantId, GrantSet};
-pub use topic::{Level, TopicError, TopicPattern};
-pub use url::{Methods, Scheme, UrlPattern};
-pub use url_path::{PathPattern, Segment, UrlPathError, canonical_path};
+pub use topic::{Level, TopicPattern};
+pub use url::{Scheme, UrlPattern};
+pub use url_path::{PathPattern, Segment, canonical_path};
 
 use crate::line::SyntaxError;
 use crate::name::Name;
@@ -33,7 +40,9 @@ use std::time::Duration;
 pub type GrantError = SyntaxError;
 
 /// One permission. Nothing is permitted without one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// `Debug` prints the line, as `Display` does.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grant {
     /// `dir ./site as /www read`: a folder of this machine.
     Dir {

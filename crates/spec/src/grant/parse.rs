@@ -1,16 +1,14 @@
 //! Reading a grant: the words of a line, from left to right.
 
-use super::ports::{host_and_ports, port};
+use super::authority::host_and_ports;
+use super::ports::port;
 use super::{Access, Direction, Grant, GrantError, GrantKind, HostPattern, Methods, UrlPattern};
-use crate::line::{Flaw, SyntaxError, Word, words};
-use crate::suggest::closest;
-use crate::units::parse_duration;
-use std::fmt::Display;
+use crate::invalid::Invalid;
+use crate::line::{Flaw, LINE_BYTES_MAX, SyntaxError, Word, words};
+use crate::suggest::did_you_mean;
+use crate::units::{ByteSize, parse_duration};
 use std::str::FromStr;
 use std::time::Duration;
-
-/// The longest line, in bytes; beyond it nobody reads what is granted.
-const LINE_BYTES_MAX: usize = 64 * 1024;
 
 impl FromStr for Grant {
     type Err = GrantError;
@@ -29,32 +27,26 @@ fn parse(line: &str) -> Result<Grant, Flaw> {
         ));
     }
     let words = words(line)?;
-    let mut rest = Words { words: words.iter(), end: line.len(), kind: None };
+    let mut rest = Words { words: words.iter(), end: line.len(), remedy: String::new() };
     let kind = kind(&mut rest)?;
-    rest.kind = Some(kind);
     let grant = body(kind, &mut rest)?;
     match rest.words.next() {
         None => Ok(grant),
-        Some(extra) => Err(extra.flaw(format!("{:?} is one word too many", extra.text), rest.remedy())),
+        Some(extra) => Err(extra.flaw(format!("{:?} is one word too many", extra.text), rest.remedy)),
     }
 }
 
 fn kind(rest: &mut Words<'_>) -> Result<GrantKind, Flaw> {
-    let all = || GrantKind::ALL.map(GrantKind::name).join(", ");
     let Some(first) = rest.words.next() else {
-        return Err(Flaw::new(0..0, "an empty grant", format!("write one of: {}", all())));
+        let names = GrantKind::ALL.map(GrantKind::name).join(", ");
+        return Err(Flaw::new(0..0, "an empty grant", format!("write one of {names}")));
     };
-    let first_word = |kind: GrantKind| kind.name().split(' ').next() == Some(first.text.as_str());
-    let Some(kind) = GrantKind::ALL.into_iter().find(|kind| first_word(*kind)) else {
-        let firsts = GrantKind::ALL.map(|kind| kind.name().split(' ').next().unwrap_or_default());
-        let remedy = match closest(&first.text, firsts) {
-            Some(guess) => format!("did you mean {guess:?}?"),
-            None => format!("write one of: {}", all()),
-        };
+    let Some(kind) = GrantKind::ALL.into_iter().find(|kind| kind.first_word() == first.text) else {
+        let remedy = did_you_mean(&first.text, GrantKind::ALL.map(GrantKind::first_word));
         return Err(first.flaw(format!("{:?} is no kind of grant", first.text), remedy));
     };
-    if let Some(second) = kind.name().split(' ').nth(1) {
-        rest.kind = Some(kind);
+    rest.remedy = format!("write {}", kind.syntax());
+    if let Some((_, second)) = kind.name().split_once(' ') {
         rest.keyword(second)?;
     }
     Ok(kind)
@@ -74,10 +66,7 @@ fn body(kind: GrantKind, rest: &mut Words<'_>) -> Result<Grant, Flaw> {
         }
         GrantKind::Env => env(rest.word("a variable's name")?)?,
         GrantKind::Secret => Grant::Secret { name: rest.read("a secret's name")?, reveal: reveal(rest)? },
-        GrantKind::Http => {
-            let methods = Methods::parse(rest.word("methods such as GET,POST")?)?;
-            Grant::Http { methods, url: UrlPattern::parse(rest.word("a URL")?)? }
-        }
+        GrantKind::Http => http(rest)?,
         GrantKind::TcpConnect => {
             let (host, ports) = host_and_ports(rest.word("a host and port")?)?;
             Grant::TcpConnect { host, ports }
@@ -87,7 +76,7 @@ fn body(kind: GrantKind, rest: &mut Words<'_>) -> Result<Grant, Flaw> {
             Grant::UdpConnect { host, ports }
         }
         GrantKind::ListenTcp => Grant::ListenTcp { port: listen_port(rest.word("a port")?)? },
-        GrantKind::Dns => Grant::Dns { pattern: dns(rest)? },
+        GrantKind::Dns => Grant::Dns { pattern: dns(rest.word("a name")?)? },
         GrantKind::Random => Grant::Random,
         GrantKind::Clock => Grant::Clock { resolution: clock(rest.word("a resolution such as 1ms")?)? },
         GrantKind::Kv => Grant::Kv { store: rest.read("a store's name")?, access: access(rest)? },
@@ -95,17 +84,17 @@ fn body(kind: GrantKind, rest: &mut Words<'_>) -> Result<Grant, Flaw> {
     })
 }
 
-/// The words that are still to be read.
+/// The words that are still to be read, and how the whole line should look.
 struct Words<'a> {
     words: std::slice::Iter<'a, Word>,
     end: usize,
-    kind: Option<GrantKind>,
+    remedy: String,
 }
 
 impl<'a> Words<'a> {
     fn word(&mut self, what: &str) -> Result<&'a Word, Flaw> {
-        let remedy = self.remedy();
-        self.words.next().ok_or_else(|| Flaw::new(self.end..self.end, format!("{what} is missing"), remedy))
+        let at = self.end..self.end;
+        self.words.next().ok_or_else(|| Flaw::new(at, format!("{what} is missing"), self.remedy.clone()))
     }
 
     fn keyword(&mut self, keyword: &str) -> Result<(), Flaw> {
@@ -113,25 +102,11 @@ impl<'a> Words<'a> {
         if word.text == keyword {
             return Ok(());
         }
-        Err(word.flaw(format!("{:?} where {keyword:?} belongs", word.text), self.remedy()))
+        Err(word.flaw(format!("{:?} where {keyword:?} belongs", word.text), self.remedy.clone()))
     }
 
-    fn read<T: FromStr<Err: Display>>(&mut self, what: &str) -> Result<T, Flaw> {
-        let word = self.word(what)?;
-        word.text.parse().map_err(|e: T::Err| message(word, &e))
-    }
-
-    fn remedy(&self) -> String {
-        self.kind.map_or_else(String::new, |kind| format!("write {}", kind.syntax()))
-    }
-}
-
-/// The errors of the parts read `what; remedy`.
-fn message(word: &Word, error: &dyn Display) -> Flaw {
-    let text = error.to_string();
-    match text.split_once("; ") {
-        Some((what, remedy)) => word.flaw(what, remedy),
-        None => word.flaw(text, "see docs/grants.md"),
+    fn read<T: FromStr<Err = Invalid>>(&mut self, what: &str) -> Result<T, Flaw> {
+        self.word(what)?.read()
     }
 }
 
@@ -157,30 +132,44 @@ fn reveal(rest: &mut Words<'_>) -> Result<bool, Flaw> {
     match rest.words.next() {
         None => Ok(false),
         Some(word) if word.text == "reveal" => Ok(true),
-        Some(word) => Err(word.flaw(format!("{:?} where \"reveal\" belongs", word.text), rest.remedy())),
+        Some(word) => {
+            Err(word.flaw(format!("{:?} where \"reveal\" belongs", word.text), rest.remedy.clone()))
+        }
     }
 }
 
-fn size(rest: &mut Words<'_>) -> Result<crate::ByteSize, Flaw> {
-    let size: crate::ByteSize = rest.read("a size such as 64MiB")?;
+fn size(rest: &mut Words<'_>) -> Result<ByteSize, Flaw> {
+    let word = rest.word("a size such as 64MiB")?;
+    let size: ByteSize = word.read()?;
     if size.0 == 0 {
-        return Err(Flaw::new(
-            rest.end..rest.end,
-            "a volume of no size",
-            "write how much it may hold, e.g. 64MiB",
-        ));
+        return Err(word.flaw("a volume that holds nothing", "write how much it may hold, e.g. 64MiB"));
     }
     Ok(size)
 }
 
 fn listen_port(word: &Word) -> Result<u16, Flaw> {
-    port(&word.text)
-        .ok_or_else(|| word.flaw(format!("{:?} is not a port", word.text), "write one port from 1 to 65535"))
+    let remedy = "write one port from 1 to 65535; the address is the operator's choice";
+    port(&word.text).ok_or_else(|| word.flaw(format!("{:?} is not a port", word.text), remedy))
 }
 
-fn dns(rest: &mut Words<'_>) -> Result<HostPattern, Flaw> {
-    let word = rest.word("a name")?;
-    let pattern = word.text.parse().map_err(|e| message(word, &e as &super::HostError))?;
+fn http(rest: &mut Words<'_>) -> Result<Grant, Flaw> {
+    let first = rest.word("methods such as GET,POST")?;
+    if rest.words.len() == 0 && first.text.contains(['.', ':', '/']) {
+        let scheme = if first.text.contains("://") { "" } else { "https://" };
+        let path = if first.text.trim_start_matches("https://").trim_start_matches("http://").contains('/') {
+            ""
+        } else {
+            "/*"
+        };
+        let what = if scheme.is_empty() { "no methods before the URL" } else { "no methods and no scheme" };
+        return Err(first
+            .flaw(what, format!("write http GET {scheme}{}{path}, or http * … for any method", first.text)));
+    }
+    Ok(Grant::Http { methods: Methods::parse(first)?, url: UrlPattern::parse(rest.word("a URL")?)? })
+}
+
+fn dns(word: &Word) -> Result<HostPattern, Flaw> {
+    let pattern = word.read()?;
     if matches!(pattern, HostPattern::Addresses(_)) {
         return Err(word
             .flaw("an address needs no lookup", "write a name, *.example.com, or * for every public name"));
@@ -189,7 +178,7 @@ fn dns(rest: &mut Words<'_>) -> Result<HostPattern, Flaw> {
 }
 
 fn clock(word: &Word) -> Result<Duration, Flaw> {
-    let resolution = parse_duration(&word.text).map_err(|e| message(word, &e))?;
+    let resolution = parse_duration(&word.text).map_err(|error| error.at(word.at.clone()))?;
     if resolution.is_zero() {
         return Err(word.flaw("a clock without steps", "write the smallest step, e.g. 1ms or 1ns"));
     }
@@ -201,25 +190,23 @@ fn env(word: &Word) -> Result<Grant, Flaw> {
         Some((name, value)) => (name, Some(value)),
         None => (word.text.as_str(), None),
     };
-    env_name(name).map_err(|(what, remedy)| word.flaw(what, remedy))?;
+    check_variable(name).map_err(|error| error.at(word.at.clone()))?;
     if value.is_some_and(|value| value.contains('\0')) {
-        return Err(word.flaw("a NUL in a value", "an environment cannot hold one"));
+        return Err(word.flaw("a NUL in a value", "leave it out: an environment cannot hold one"));
     }
     Ok(Grant::Env { name: name.to_owned(), value: value.map(str::to_owned) })
 }
 
-/// A portable variable name: letters, digits and `_`, no digit first (POSIX, 8.1).
-fn env_name(name: &str) -> Result<(), (String, &'static str)> {
+/// A portable variable name (POSIX, 8.1), in capitals or not.
+fn check_variable(name: &str) -> Result<(), Invalid> {
     if name.contains('*') {
-        return Err((
-            format!("{name:?} would pass on variables nobody named"),
-            "write one grant for each variable",
-        ));
+        let remedy = "write one grant for each variable";
+        return Err(Invalid::new(format!("{name:?} would pass on variables that nobody named"), remedy));
     }
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.is_empty() || !name.chars().all(word) || name.starts_with(|c: char| c.is_ascii_digit()) {
-        let remedy = "write NAME=value or NAME; a name is letters, digits and _, no digit first";
-        return Err((format!("{name:?} is no variable's name"), remedy));
+        let remedy = "write NAME=value or NAME, where a name is letters, digits and _, no digit first";
+        return Err(Invalid::new(format!("{name:?} is no variable's name"), remedy));
     }
     Ok(())
 }

@@ -3,25 +3,10 @@
 //! This module compares paths as text and asks no file system. Symbolic links are the caller's: it makes a path
 //! real before it compares it with a ceiling, and the host opens below a descriptor.
 
+use crate::invalid::Invalid;
 use crate::line::Quoted;
 use std::fmt;
 use std::str::FromStr;
-
-/// Why a text is not a path of a grant.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct PathError {
-    /// What is wrong.
-    pub what: String,
-    /// What to write instead.
-    pub remedy: String,
-}
-
-impl PathError {
-    fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: remedy.into() }
-    }
-}
 
 /// A path on this machine, absolute or relative, without `.`, empty or inner `..` components.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,12 +88,12 @@ fn print(root: bool, parts: &[&str]) -> String {
 }
 
 impl FromStr for HostPath {
-    type Err = PathError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, PathError> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         common(text)?;
         if text.starts_with('~') {
-            return Err(PathError::new(
+            return Err(Invalid::new(
                 "~ is a shell's word for a home folder",
                 "write the folder's full path",
             ));
@@ -118,7 +103,7 @@ impl FromStr for HostPath {
         let ups = parts.iter().take_while(|part| **part == "..").count();
         if (root && ups > 0) || parts[ups..].contains(&"..") {
             let what = format!("{text:?} has a .. inside");
-            return Err(PathError::new(what, "write the path without it: .. may only lead a relative path"));
+            return Err(Invalid::new(what, "write the path without it: .. may only lead a relative path"));
         }
         Ok(Self(print(root, &parts)))
     }
@@ -151,19 +136,19 @@ impl GuestPath {
 }
 
 impl FromStr for GuestPath {
-    type Err = PathError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, PathError> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         common(text)?;
         if text == "." || text == "./" {
             return Ok(Self(".".to_owned()));
         }
         if !text.starts_with('/') {
             let what = format!("the guest path {text:?} is not absolute");
-            return Err(PathError::new(what, format!("write /{}", text.trim_start_matches("./"))));
+            return Err(Invalid::new(what, format!("write /{}", text.trim_start_matches("./"))));
         }
         if components(text).any(|part| part == "..") {
-            return Err(PathError::new(
+            return Err(Invalid::new(
                 format!("the guest path {text:?} has a .."),
                 "write the path without it",
             ));
@@ -182,15 +167,15 @@ impl fmt::Display for GuestPath {
 /// The longest path (Linux `PATH_MAX`), in bytes.
 const PATH_BYTES_MAX: usize = 4096;
 
-fn common(text: &str) -> Result<(), PathError> {
+fn common(text: &str) -> Result<(), Invalid> {
     if text.is_empty() {
-        return Err(PathError::new("an empty path", "write . for the current folder"));
+        return Err(Invalid::new("an empty path", "write . for the current folder"));
     }
     if text.contains('\0') {
-        return Err(PathError::new("a NUL in a path", "no file name holds one"));
+        return Err(Invalid::new("a NUL in a path", "no file name holds one"));
     }
     if text.len() >= PATH_BYTES_MAX {
-        return Err(PathError::new(format!("a path of {} bytes", text.len()), "the longest is 4095"));
+        return Err(Invalid::new(format!("a path of {} bytes", text.len()), "the longest is 4095"));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The canonical form of a grant, and the names of its parts.
 
-use super::ports::Bracketed;
+use super::authority::Bracketed;
 use super::{Access, Direction, Grant, GrantKind, HostPattern, Ports};
 use crate::line::Quoted;
 use crate::units::Time;
@@ -52,8 +52,14 @@ impl fmt::Display for Grant {
     }
 }
 
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 fn connect(f: &mut fmt::Formatter<'_>, kind: GrantKind, host: &HostPattern, ports: &Ports) -> fmt::Result {
-    write!(f, "{kind} {}:{ports}", Bracketed(host, false))
+    write!(f, "{kind} {}:{ports}", Bracketed { host, url: false })
 }
 
 impl GrantKind {
@@ -91,6 +97,10 @@ impl GrantKind {
             Self::Kv => "kv",
             Self::Topic => "topic",
         }
+    }
+
+    pub(super) fn first_word(self) -> &'static str {
+        self.name().split(' ').next().unwrap_or_default()
     }
 
     /// How a grant of this kind is written.

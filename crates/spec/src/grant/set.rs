@@ -1,6 +1,7 @@
 //! Many grants together.
 
-use super::{Grant, HostPath, Request};
+use super::permits::Asked;
+use super::{Grant, HostPath, Request, union};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,7 +31,9 @@ impl fmt::Display for GrantId {
 }
 
 /// Grants in the order they were written, each once. A set permits what one of its grants permits.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+///
+/// `Debug` prints the list of lines.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct GrantSet {
     grants: Vec<(GrantId, Grant)>,
 }
@@ -58,6 +61,11 @@ impl GrantSet {
         self.grants.iter().map(|(id, grant)| (id, grant))
     }
 
+    /// The grants alone, in order.
+    pub fn grants(&self) -> impl ExactSizeIterator<Item = &Grant> {
+        self.grants.iter().map(|(_, grant)| grant)
+    }
+
     /// The grant at a place.
     pub fn get(&self, index: usize) -> Option<(&GrantId, &Grant)> {
         self.grants.get(index).map(|(id, grant)| (id, grant))
@@ -65,7 +73,25 @@ impl GrantSet {
 
     /// The first grant that permits this access.
     pub fn find(&self, request: &Request<'_>) -> Option<&GrantId> {
-        self.grants.iter().find(|(_, grant)| grant.permits(request)).map(|(id, _)| id)
+        let asked = Asked::new(request);
+        self.grants.iter().find(|(_, grant)| grant.permits_asked(&asked)).map(|(id, _)| id)
+    }
+
+    /// Like [`Self::find`] for a request under a name that is granted and whose address is known now: a grant
+    /// that names the address itself permits it too.
+    ///
+    /// So `http GET https://app.corp.example/*` and `http GET https://[10.0.0.0/8]/*` together reach a private
+    /// address under a public name, which the first alone does not.
+    pub fn find_resolved(&self, request: &Request<'_>) -> Option<&GrantId> {
+        self.find(request).or_else(|| match *request {
+            Request::Http { addr: Some(addr), method, scheme, port, path, .. } => {
+                let host = &addr.to_string();
+                self.find(&Request::Http { method, scheme, host, addr: Some(addr), port, path })
+            }
+            Request::TcpConnect { addr, .. } => self.find(&Request::TcpConnect { host: None, addr }),
+            Request::UdpConnect { addr, .. } => self.find(&Request::UdpConnect { host: None, addr }),
+            _ => None,
+        })
     }
 
     /// True when one of the grants permits this access.
@@ -73,42 +99,37 @@ impl GrantSet {
         self.find(request).is_some()
     }
 
-    /// True when the set permits all that `other` permits.
+    /// True when the set permits all that `other` permits; see [`Self::uncovered_by`].
     pub fn covers(&self, other: &Self) -> bool {
-        self.uncovered(other).is_empty()
+        other.uncovered_by(self).is_empty()
     }
 
     /// The grants of `self` that `ceiling` does not cover, whole as they were written.
+    ///
+    /// Never leaves out a grant that permits more than the ceiling does. Methods and ports may be covered by
+    /// several grants of the ceiling together; hosts, ranges, paths and topics must be covered by one.
     pub fn uncovered_by(&self, ceiling: &Self) -> Self {
-        ceiling.uncovered(self)
+        let open = |grant: &&Grant| !union::covers(&ceiling.grants, grant);
+        Self::new(self.grants().filter(open).cloned())
     }
 
-    /// What both sets permit: each grant of `self` against each of `other`, in the order of `self`.
+    /// What both sets permit, in the order of `self`; a grant that another one of the result makes needless is
+    /// left out.
     pub fn meet(&self, other: &Self) -> Self {
-        let mut met: Vec<Grant> = Vec::new();
-        for (_, own) in &self.grants {
-            for (_, theirs) in &other.grants {
-                met.extend(own.meet(theirs));
-            }
-        }
-        Self::new(met)
+        let pairs = self.grants().flat_map(|own| other.grants().map(move |theirs| own.meet(theirs)));
+        Self::new(union::without_needless(pairs.flatten().collect()))
     }
 
     /// The set with relative folders made absolute.
     pub fn resolve(&self, base: &HostPath) -> Self {
-        Self::new(self.grants.iter().map(|(_, grant)| grant.resolve(base)))
-    }
-
-    fn uncovered(&self, asked: &Self) -> Self {
-        let open = |grant: &&Grant| !self.grants.iter().any(|(_, own)| own.covers(grant));
-        Self::new(asked.grants.iter().map(|(_, grant)| grant).filter(open).cloned())
+        Self::new(self.grants().map(|grant| grant.resolve(base)))
     }
 }
 
 impl Extend<Grant> for GrantSet {
     fn extend<I: IntoIterator<Item = Grant>>(&mut self, grants: I) {
         for grant in grants {
-            if self.grants.iter().any(|(_, own)| *own == grant) {
+            if self.grants().any(|own| *own == grant) {
                 continue;
             }
             let index = u32::try_from(self.grants.len()).unwrap_or(u32::MAX);
@@ -123,12 +144,15 @@ impl FromIterator<Grant> for GrantSet {
     }
 }
 
+impl fmt::Debug for GrantSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.grants()).finish()
+    }
+}
+
 impl fmt::Display for GrantSet {
     /// One grant a line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (id, _) in &self.grants {
-            writeln!(f, "{id}")?;
-        }
-        Ok(())
+        self.grants.iter().try_for_each(|(id, _)| writeln!(f, "{id}"))
     }
 }

@@ -1,5 +1,6 @@
 //! Topics of messages, as MQTT names them (MQTT 5.0, 4.7).
 
+use crate::invalid::Invalid;
 use crate::line::Quoted;
 use std::fmt;
 use std::str::FromStr;
@@ -20,16 +21,6 @@ pub enum Level {
 pub struct TopicPattern {
     levels: Vec<Level>,
     rest: bool,
-}
-
-/// Why a text is no topic filter.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct TopicError {
-    /// What is wrong.
-    pub what: String,
-    /// What to write instead.
-    pub remedy: &'static str,
 }
 
 /// The longest topic, in bytes (MQTT 5.0, 1.5.4).
@@ -88,10 +79,10 @@ fn meet_levels(i: usize, a: &Level, b: &Level) -> Option<Level> {
 }
 
 impl FromStr for TopicPattern {
-    type Err = TopicError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, TopicError> {
-        let fail = |what: String, remedy| Err(TopicError { what, remedy });
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let fail = |what: String, remedy: &str| Err(Invalid::new(what, remedy));
         if text.is_empty() || text.len() > TOPIC_BYTES_MAX || text.contains('\0') {
             return fail(
                 format!("{} bytes are no topic", text.len()),

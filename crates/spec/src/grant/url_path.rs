@@ -4,6 +4,7 @@
 //! in two ways is never permitted: dot segments, plain or percent-encoded, also before a `;`; backslashes;
 //! control characters; and dots, slashes, backslashes or percent signs that are encoded twice.
 
+use crate::invalid::Invalid;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -25,22 +26,12 @@ pub struct PathPattern {
     pub rest: bool,
 }
 
-/// Why a text is no path pattern, or a path is never permitted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct UrlPathError {
-    /// What is wrong.
-    pub what: String,
-    /// What to write instead.
-    pub remedy: &'static str,
-}
-
 const REMEDY: &str = "write the path in its plain form, e.g. /v1/users or /v1/*";
 
 impl PathPattern {
     /// Reads a pattern; it must start with a slash and hold no query.
-    pub fn parse(text: &str) -> Result<Self, UrlPathError> {
-        let fail = |what: &str, remedy| Err(UrlPathError { what: what.to_owned(), remedy });
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fail = |what: &str, remedy| Err(Invalid::new(what, remedy));
         if text.contains('?') {
             return fail(
                 "a query in the path",
@@ -123,31 +114,31 @@ fn is_one_segment(part: &str) -> bool {
     !part.is_empty() && !part.contains("%2F")
 }
 
-fn segment(raw: &str) -> Result<Segment, UrlPathError> {
+fn segment(raw: &str) -> Result<Segment, Invalid> {
     if raw == "*" {
         return Ok(Segment::One);
     }
     if raw.contains('*') {
         let what = format!("a * inside the segment {raw:?}");
-        return Err(UrlPathError {
+        return Err(Invalid::new(
             what,
-            remedy: "a * stands for a whole segment, or at the end for all below; write %2A for the character",
-        });
+            "a * stands for a whole segment, or at the end for all below; write %2A for the character",
+        ));
     }
     Ok(Segment::Literal(canonical_text(raw)?.into_owned()))
 }
 
 /// The canonical spelling of a request's path: unreserved characters plain, others percent-encoded in upper
 /// case (RFC 3986, 6.2.2), `*` as `%2A`; without query. Fails on a path that can be read in two ways.
-pub fn canonical_path(path: &str) -> Result<Cow<'_, str>, UrlPathError> {
+pub fn canonical_path(path: &str) -> Result<Cow<'_, str>, Invalid> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     if !path.starts_with('/') {
-        return Err(UrlPathError { what: "the path does not start with a slash".to_owned(), remedy: REMEDY });
+        return Err(Invalid::new("the path does not start with a slash", REMEDY));
     }
     canonical_text(path)
 }
 
-fn canonical_text(text: &str) -> Result<Cow<'_, str>, UrlPathError> {
+fn canonical_text(text: &str) -> Result<Cow<'_, str>, Invalid> {
     refuse_ambiguous(text)?;
     if text.bytes().all(|b| is_plain(b) || b == b'/') {
         return Ok(Cow::Borrowed(text));
@@ -190,11 +181,11 @@ fn is_plain(b: u8) -> bool {
     is_unreserved(b) || b"!$&'()+,;=:@".contains(&b)
 }
 
-fn ambiguous(text: &str, why: &str) -> UrlPathError {
-    UrlPathError { what: format!("the path {text:?} has {why}"), remedy: REMEDY }
+fn ambiguous(text: &str, why: &str) -> Invalid {
+    Invalid::new(format!("the path {text:?} has {why}"), REMEDY)
 }
 
-fn refuse_ambiguous(text: &str) -> Result<(), UrlPathError> {
+fn refuse_ambiguous(text: &str) -> Result<(), Invalid> {
     let decoded = decode(text.as_bytes());
     if decoded.iter().any(|b| *b < 0x20 || *b == 0x7f) {
         return Err(ambiguous(text, "a control character"));

@@ -1,11 +1,13 @@
 //! The manifest of an app, `tombolo.toml`.
 
+mod app;
+mod checks;
 mod problem;
 mod read;
 mod source;
 
 pub use problem::{Problem, Problems};
-pub use source::{OciReference, Source, SourceError};
+pub use source::{OciReference, Source};
 
 use crate::grant::GrantSet;
 use crate::limits::LimitOverrides;
@@ -49,7 +51,7 @@ impl Manifest {
     ///
     /// Fails with all problems at once, in the order of the text.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, Problems> {
-        read::manifest(text, file_name)
+        app::read(text, file_name)
     }
 
     /// A function by its name.

@@ -19,23 +19,30 @@ pub struct Problem {
     pub what: String,
     /// What to do about it.
     pub remedy: String,
-    start: usize,
-    shown: String,
-    at: Range<usize>,
+    caret: String,
 }
 
-/// All problems of a manifest, in the order of the text.
+/// All problems of a manifest, in the order of the text; at least one.
+///
+/// `{}` prints one line for each; `{:#}` shows each line of the manifest with a caret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// The problems; at least one.
+    /// The problems in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
         self.0.iter()
     }
 
+    /// The number of problems.
+    #[expect(clippy::len_without_is_empty, reason = "there is at least one")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn new(mut problems: Vec<Problem>) -> Self {
-        problems.sort_by_key(|problem| problem.start);
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems.dedup();
         Self(problems)
     }
 }
@@ -54,25 +61,33 @@ impl fmt::Display for Problems {
     }
 }
 
-impl Problem {
-    /// A problem at these bytes of `text`; a span over several lines counts for its first one.
-    pub(super) fn new(file: &str, text: &str, span: Range<usize>, what: String, remedy: String) -> Self {
-        let start = text.floor_char_boundary(span.start);
-        let line_start = text[..start].rfind('\n').map_or(0, |i| i + 1);
-        let line_end = text[start..].find('\n').map_or(text.len(), |i| start + i);
-        let line_end = line_start + text[line_start..line_end].trim_end_matches('\r').len();
-        let at_end = text.floor_char_boundary(span.end).clamp(start, line_end.max(start));
-        let at = start.min(line_end) - line_start..at_end.min(line_end) - line_start;
-        Self {
-            file: file.to_owned(),
-            line: text[..start].matches('\n').count() + 1,
-            column: text[line_start..start].chars().count() + 1,
-            what,
-            remedy,
-            start,
-            shown: text[line_start..line_end].to_owned(),
-            at,
-        }
+/// A document's text and where its lines start.
+pub(super) struct Lines<'t> {
+    pub(super) text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let behind = text.match_indices('\n').map(|(i, _)| i + 1);
+        Self { text, starts: std::iter::once(0).chain(behind).collect() }
+    }
+
+    /// The line, from 1, that a place is in.
+    pub(super) fn number(&self, place: usize) -> usize {
+        self.starts.partition_point(|start| *start <= place)
+    }
+
+    /// A problem at these bytes; of a span over several lines only the first one is shown.
+    pub(super) fn problem(&self, file: &str, span: Range<usize>, what: String, remedy: String) -> Problem {
+        let start = self.text.floor_char_boundary(span.start);
+        let end = self.text.floor_char_boundary(span.end).max(start);
+        let line = self.number(start);
+        let line_start = self.starts.get(line - 1).copied().unwrap_or_default();
+        let shown = self.text[line_start..].lines().next().unwrap_or_default();
+        let at = (start - line_start).min(shown.len())..(end - line_start).min(shown.len());
+        let column = self.text[line_start..start].chars().count() + 1;
+        Problem { file: file.to_owned(), line, column, what, remedy, caret: caret(shown, &at) }
     }
 }
 
@@ -80,6 +95,6 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, column, what, remedy, .. } = self;
         write!(f, "{file}:{line}:{column}: {what}; {remedy}")?;
-        if f.alternate() { write!(f, "\n{}", caret(&self.shown, &self.at)) } else { Ok(()) }
+        if f.alternate() { write!(f, "\n{}", self.caret) } else { Ok(()) }
     }
 }

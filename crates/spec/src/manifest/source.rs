@@ -1,6 +1,7 @@
 //! Where an artifact comes from: a file, or an image in a registry.
 
 use crate::digest::Digest;
+use crate::invalid::Invalid;
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,46 +27,33 @@ pub struct OciReference {
     pub digest: Option<Digest>,
 }
 
-/// Why a text names no artifact.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct SourceError {
-    /// What is wrong.
-    pub what: String,
-    /// What to write instead.
-    pub remedy: &'static str,
-}
-
 const REMEDY: &str = "write a file's path, or oci://registry/name:tag@sha256:…";
 
 impl FromStr for Source {
-    type Err = SourceError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, SourceError> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         if let Some(reference) = text.strip_prefix("oci://") {
             return reference.parse().map(Self::Oci);
         }
         if let Some((scheme, _)) = text.split_once("://") {
-            return Err(SourceError {
-                what: format!("components are not fetched over {scheme}://"),
-                remedy: REMEDY,
-            });
+            return Err(Invalid::new(format!("components are not fetched over {scheme}://"), REMEDY));
         }
         if text.is_empty() || text.contains('\0') {
-            return Err(SourceError { what: format!("{text:?} is no path"), remedy: REMEDY });
+            return Err(Invalid::new(format!("{text:?} is no path"), REMEDY));
         }
         Ok(Self::Path(text.to_owned()))
     }
 }
 
 impl FromStr for OciReference {
-    type Err = SourceError;
+    type Err = Invalid;
 
     /// Reads a reference without `oci://` (OCI distribution-spec, "Pulling manifests").
-    fn from_str(text: &str) -> Result<Self, SourceError> {
-        let fail = |what: String| SourceError { what, remedy: REMEDY };
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let fail = |what: String| Invalid::new(what, REMEDY);
         let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>().map_err(|e| fail(e.to_string()))?)),
+            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>().map_err(|error| fail(error.what))?)),
             None => (text, None),
         };
         let Some((registry, path)) = rest.split_once('/') else {

@@ -1,5 +1,6 @@
 //! Schedules of `cron` triggers, in UTC.
 
+use crate::invalid::Invalid;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,16 +10,6 @@ pub struct Cron {
     text: String,
     /// The set values of each field as bits.
     fields: [u64; 5],
-}
-
-/// Why a text is no schedule.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {remedy}")]
-pub struct CronError {
-    /// What is wrong.
-    pub what: String,
-    /// What to write instead.
-    pub remedy: String,
 }
 
 struct Field {
@@ -76,14 +67,14 @@ impl Cron {
 }
 
 impl FromStr for Cron {
-    type Err = CronError;
+    type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, CronError> {
+    fn from_str(text: &str) -> Result<Self, Invalid> {
         let parts: Vec<String> = text.split_whitespace().map(str::to_ascii_lowercase).collect();
         if parts.len() != FIELDS.len() {
             let what = format!("{} fields where a schedule has 5", parts.len());
             let remedy = "write minute, hour, day of month, month and day of week, e.g. 0 3 * * *";
-            return Err(CronError { what, remedy: remedy.to_owned() });
+            return Err(Invalid::new(what, remedy));
         }
         let mut fields = [0; 5];
         for ((field, part), bits) in FIELDS.iter().zip(&parts).zip(&mut fields) {
@@ -93,8 +84,8 @@ impl FromStr for Cron {
         fields[4] = (fields[4] | (fields[4] >> 7)) & 0x7f;
         let cron = Self { text: parts.join(" "), fields };
         if !cron.happens() {
-            let remedy = "write a day that one of the months has".to_owned();
-            return Err(CronError { what: "a day that none of its months has".to_owned(), remedy });
+            let remedy = "write a day that one of the months has";
+            return Err(Invalid::new("a day that none of its months has", remedy));
         }
         Ok(cron)
     }
@@ -110,11 +101,11 @@ impl Cron {
 }
 
 impl Field {
-    fn read(&self, part: &str) -> Result<u64, CronError> {
+    fn read(&self, part: &str) -> Result<u64, Invalid> {
         part.split(',').try_fold(0, |bits, item| Ok(bits | self.item(item)?))
     }
 
-    fn item(&self, item: &str) -> Result<u64, CronError> {
+    fn item(&self, item: &str) -> Result<u64, Invalid> {
         let (range, step) = match item.split_once('/') {
             Some((range, step)) => (range, self.step(item, step)?),
             None => (item, 1),
@@ -131,23 +122,23 @@ impl Field {
         Ok((low..=high).step_by(step).fold(0, |bits, value| bits | 1 << value))
     }
 
-    fn step(&self, item: &str, step: &str) -> Result<usize, CronError> {
+    fn step(&self, item: &str, step: &str) -> Result<usize, Invalid> {
         let number = plain_number(step).filter(|n| (1..=self.max).contains(n));
         number.map(usize::from).ok_or_else(|| self.fault(item))
     }
 
-    fn value(&self, item: &str, text: &str) -> Result<u8, CronError> {
+    fn value(&self, item: &str, text: &str) -> Result<u8, Invalid> {
         let named = self.names.iter().position(|name| *name == text);
         let named = named.and_then(|i| u8::try_from(i).ok()).map(|i| i + self.min);
         let value = named.or_else(|| plain_number(text));
         value.filter(|n| (self.min..=self.max).contains(n)).ok_or_else(|| self.fault(item))
     }
 
-    fn fault(&self, item: &str) -> CronError {
-        CronError {
-            what: format!("{item:?} is no {}", self.name),
-            remedy: format!("write {} to {}, a range 1-5, a step */5, or *", self.min, self.max),
-        }
+    fn fault(&self, item: &str) -> Invalid {
+        Invalid::new(
+            format!("{item:?} is no {}", self.name),
+            format!("write {} to {}, a range 1-5, a step */5, or *", self.min, self.max),
+        )
     }
 }
 

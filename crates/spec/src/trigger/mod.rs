@@ -4,7 +4,7 @@ mod cron;
 mod parse;
 mod route;
 
-pub use cron::{Cron, CronError};
+pub use cron::Cron;
 pub use route::{Route, Specificity};
 
 use crate::grant::TopicPattern;
@@ -60,8 +60,15 @@ impl Subject {
 }
 
 impl Trigger {
-    /// The words a trigger can start with.
-    pub const KINDS: [&'static str; 6] = ["http", "cron", "every", "mqtt", "nats", "file"];
+    /// The words a trigger can start with, and how each is written.
+    pub const KINDS: [(&'static str, &'static str); 6] = [
+        ("http", "http METHODS [HOST]/PATH, e.g. http GET,POST /api/*"),
+        ("cron", "cron and five fields, e.g. cron 0 3 * * *"),
+        ("every", "every DURATION, e.g. every 30s"),
+        ("mqtt", "mqtt TOPIC [qos 0|1|2]"),
+        ("nats", "nats SUBJECT [queue GROUP]"),
+        ("file", "file FOLDER/NAMES, e.g. file ./inbox/*.csv"),
+    ];
 
     /// The word the trigger starts with.
     pub const fn kind(&self) -> &'static str {

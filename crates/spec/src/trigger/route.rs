@@ -1,48 +1,58 @@
 //! Routes: which requests an `http` trigger takes.
 
-use crate::grant::{HostName, Methods, PathPattern, Segment, canonical_path};
-use std::cmp::{Ordering, Reverse};
+use crate::grant::{Host, HostPattern, Methods, PathPattern, Segment};
+use std::cmp::Ordering;
 use std::fmt;
 
-/// `http GET,POST api.example.com/api/*`: methods, a host if only one is meant, and a path.
+/// `GET,POST api.example.com/api/*`: methods, hosts if not all are meant, and paths.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
     /// Which methods.
     pub methods: Methods,
-    /// Which host; `None` for every one.
-    pub host: Option<HostName>,
+    /// Which hosts; `None` for every one, private or not.
+    pub host: Option<HostPattern>,
     /// Which paths.
     pub path: PathPattern,
 }
 
-/// How narrow a route is; of the routes that take a request, the greatest wins.
+/// How narrow a route is. Of the routes that take a request the greatest wins, compared in this order:
 ///
-/// In this order: a host before none; then the paths segment by segment, a literal before `*` and both before
-/// the end of a `/*`; then a list of methods before `*`.
+/// 1. the host: a name or address, then `*.a.example.com`, then `*.example.com`, then none;
+/// 2. the path, segment by segment: a literal, then `*`, then its end, then the `/*` at its end;
+/// 3. the methods: a list, then `*`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Specificity {
-    host: bool,
+    host: usize,
     path: Vec<u8>,
     methods: bool,
-    fewest: Reverse<usize>,
 }
 
 impl Route {
-    /// True when the route takes this request. The host may have a port and capitals.
+    /// True when the route takes this request; `host` is the `Host` field or `:authority`, `path` may have a query.
     pub fn matches(&self, method: &str, host: &str, path: &str) -> bool {
-        let host = host_without_port(host);
-        self.methods.contains(method)
-            && self.host.as_ref().is_none_or(|own| host.parse::<HostName>().is_ok_and(|host| host == *own))
-            && canonical_path(path).is_ok_and(|path| self.path.matches_canonical(&path))
+        self.methods.contains(method) && self.matches_host(host) && self.path.matches(path)
+    }
+
+    /// True when the route takes requests for this host, given as in a `Host` field.
+    pub fn matches_host(&self, host: &str) -> bool {
+        let Some(pattern) = &self.host else { return true };
+        match without_port(host).parse() {
+            Ok(Host::Name(name)) => pattern.names(&name),
+            Ok(Host::Address(ip)) => pattern.names_address(ip),
+            Err(_) => false,
+        }
     }
 
     /// How narrow the route is.
     pub fn specificity(&self) -> Specificity {
-        let (methods, fewest) = match &self.methods {
-            Methods::Any => (false, Reverse(0)),
-            Methods::These(list) => (true, Reverse(list.len())),
+        let host = match &self.host {
+            None => 0,
+            Some(HostPattern::Any) => 1,
+            Some(HostPattern::Below(domain)) => 2 + domain.as_str().split('.').count(),
+            Some(HostPattern::Addresses(range)) => 1000 + usize::from(range.prefix_len()),
+            Some(HostPattern::Name(_)) => usize::MAX,
         };
-        Specificity { host: self.host.is_some(), path: ranks(&self.path), methods, fewest }
+        Specificity { host, path: ranks(&self.path), methods: self.methods != Methods::Any }
     }
 
     /// The order in which routes are tried: the most specific first.
@@ -52,29 +62,46 @@ impl Route {
 
     /// True when some request fits both and neither is more specific, so that no rule says which one takes it.
     pub fn conflicts(&self, other: &Self) -> bool {
-        self.host == other.host
-            && self.methods.meet(&other.methods).is_some()
-            && self.path.meet(&other.path).is_some()
-            && self.specificity() == other.specificity()
+        self.methods.meet(&other.methods).is_some() && self.place() == other.place() && self.same_kind(other)
+    }
+
+    /// Host and path: routes that are equally specific and share a request have the same.
+    pub(crate) const fn place(&self) -> (&Option<HostPattern>, &PathPattern) {
+        (&self.host, &self.path)
+    }
+
+    fn same_kind(&self, other: &Self) -> bool {
+        (self.methods == Methods::Any) == (other.methods == Methods::Any)
     }
 }
 
 fn ranks(path: &PathPattern) -> Vec<u8> {
-    let mut ranks: Vec<u8> = path.segments.iter().map(|s| if *s == Segment::One { 2 } else { 3 }).collect();
-    ranks.push(if path.rest { 0 } else { 1 });
-    ranks
+    let rank = |segment: &Segment| if *segment == Segment::One { 2 } else { 3 };
+    let end = if path.rest { 0 } else { 1 };
+    path.segments.iter().map(rank).chain([end]).collect()
 }
 
-fn host_without_port(host: &str) -> &str {
+fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.contains(':') => name,
+        Some((name, port))
+            if port.bytes().all(|b| b.is_ascii_digit()) && (name.ends_with(']') || !name.contains(':')) =>
+        {
+            name
+        }
         _ => host,
     }
 }
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = self.host.as_ref().map_or("", HostName::as_str);
-        write!(f, "{} {host}{}", self.methods, self.path)
+        write!(f, "{} ", self.methods)?;
+        match &self.host {
+            None => {}
+            Some(host) => {
+                let host = host.to_string();
+                if host.contains([':', '/']) { write!(f, "[{host}]")? } else { f.write_str(&host)? }
+            }
+        }
+        self.path.fmt(f)
     }
 }

@@ -1,0 +1,169 @@
+//! The data of a store: one instance of a function.
+
+use std::sync::Arc;
+
+use tombolo_engine::{Budget, HasBudget};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::clock::Clocks;
+use crate::clock::p2::ClocksView;
+use crate::dns::p3::DnsView;
+use crate::egress::InstanceNet;
+use crate::fs::origins::Origins;
+use crate::fs::p2::FsView;
+use crate::http_out::Hooks;
+use crate::ledger::Ledger;
+use crate::random::host::RandomView;
+use crate::sockets;
+use crate::stdio::{LogStream, OutputHandle, Slot, StdinHandle, Stdio};
+use crate::template::Template;
+
+/// One instance's side of everything that guests can call.
+///
+/// Cheap to make: what the guest does not touch is not built. Made by [`Template::instantiate`].
+pub struct Guest {
+    template: Arc<Template>,
+    table: ResourceTable,
+    clocks: Clocks,
+    stdio: Slot,
+    budget: Budget,
+    origins: Origins,
+    fs: WasiFilesystemCtx,
+    sockets: Option<WasiSocketsCtx>,
+    wasi: Option<WasiCtx>,
+    p1: Option<Box<WasiP1Ctx>>,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+}
+
+impl Guest {
+    pub(crate) fn new(template: Arc<Template>, stdio: Stdio) -> Guest {
+        let limits = template.limits();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.header_bytes);
+        Guest {
+            table,
+            clocks: Clocks::new(template.clock()),
+            stdio: Slot::new(stdio, limits.output_bytes),
+            budget: Budget::new(&limits.all),
+            origins: Origins::default(),
+            fs: WasiFilesystemCtx::default(),
+            sockets: None,
+            wasi: None,
+            p1: None,
+            http,
+            hooks: Hooks::new(Arc::clone(&template)),
+            template,
+        }
+    }
+
+    /// What this guest was made from.
+    pub fn template(&self) -> &Arc<Template> {
+        &self.template
+    }
+
+    /// The counts of this guest's function.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        self.template.ledger()
+    }
+
+    /// This guest's network, made with its first use.
+    pub(crate) fn net(&mut self) -> Arc<InstanceNet> {
+        self.hooks.net()
+    }
+
+    pub(crate) fn dns(&mut self) -> DnsView<'_> {
+        DnsView(self)
+    }
+
+    pub(crate) fn wasi_sockets(&mut self) -> WasiSocketsCtxView<'_> {
+        let net = &mut self.hooks;
+        let ctx = self.sockets.get_or_insert_with(|| sockets::context(net.net()));
+        WasiSocketsCtxView { ctx, table: &mut self.table }
+    }
+
+    pub(crate) fn clocks(&mut self) -> ClocksView<'_> {
+        ClocksView { clocks: self.clocks, table: &mut self.table }
+    }
+
+    pub(crate) fn random(&mut self) -> RandomView<'_> {
+        let uses = self.template.random_grant().and_then(|index| self.template.ledger().counter(index));
+        RandomView { bytes_max: self.template.limits().random_bytes, uses }
+    }
+
+    pub(crate) fn fs(&mut self) -> FsView<'_> {
+        FsView {
+            table: &mut self.table,
+            origins: &mut self.origins,
+            ctx: &mut self.fs,
+            template: &self.template,
+        }
+    }
+
+    /// The files of this guest for what wasmtime-wasi does with open descriptors.
+    pub(crate) fn wasi_fs(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView { ctx: &mut self.fs, table: &mut self.table }
+    }
+
+    pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
+        if self.p1.is_none() {
+            let mut built = self.builder().build_p1();
+            *built.ctx().ctx.filesystem() = self.template.p1_filesystem();
+            self.p1 = Some(Box::new(built));
+        }
+        match &mut self.p1 {
+            Some(p1) => p1,
+            None => unreachable!("made above"),
+        }
+    }
+
+    fn builder(&mut self) -> WasiCtxBuilder {
+        let shared = self.stdio.open();
+        let mut builder = WasiCtxBuilder::new();
+        builder
+            .stdin(StdinHandle(Arc::clone(shared)))
+            .stdout(OutputHandle::new(Arc::clone(shared), LogStream::Stdout))
+            .stderr(OutputHandle::new(Arc::clone(shared), LogStream::Stderr));
+        let environment = self.template.environment();
+        builder.args(&environment.args).envs(&environment.vars);
+        builder
+    }
+}
+
+impl HasBudget for Guest {
+    fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        if self.wasi.is_none() {
+            let built = self.builder().build();
+            self.wasi = Some(built);
+        }
+        match &mut self.wasi {
+            Some(ctx) => WasiCtxView { ctx, table: &mut self.table },
+            None => unreachable!("made above"),
+        }
+    }
+}
+
+impl wasmtime_wasi_io::IoView for Guest {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
+    }
+}

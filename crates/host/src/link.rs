@@ -1,0 +1,93 @@
+//! What guests can import.
+
+use wasmtime::component;
+use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
+use wasmtime_wasi::p2::bindings as p2;
+use wasmtime_wasi::p3::bindings as p3;
+use wasmtime_wasi::sockets::WasiSockets;
+
+use crate::clock::p2::HasClocks;
+use crate::dns;
+use crate::dns::p3::HasDns;
+use crate::fs::p2::HasFs;
+use crate::guest::Guest;
+use crate::random::host::HasRandom;
+
+/// Gives core modules `wasi_snapshot_preview1`, and `wasi_unstable` to old ones.
+///
+/// Functions that may wait are asynchronous: call guests with `call_async`.
+///
+/// # Errors
+/// Only when the linker already has one of these functions.
+pub fn link_p1(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p1::add_to_linker_async(linker, Guest::p1)?;
+    wasmtime_wasi::p0::add_to_linker_async(linker, Guest::p1)
+}
+
+/// Gives components the interfaces of WASI 0.2, `wasi:http` included: grants decide what an import can do, not
+/// whether it exists.
+///
+/// # Errors
+/// Only when the linker already has one of these interfaces.
+pub fn link_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+    wasmtime_wasi_io::add_to_linker_async(linker)?;
+    clocks_and_random_p2(linker)?;
+    p2::filesystem::types::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
+    p2::filesystem::preopens::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
+    cli_p2(linker)?;
+    sockets_p2(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+}
+
+fn clocks_and_random_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+    p2::clocks::wall_clock::add_to_linker::<_, HasClocks>(linker, Guest::clocks)?;
+    p2::clocks::monotonic_clock::add_to_linker::<_, HasClocks>(linker, Guest::clocks)?;
+    p2::random::random::add_to_linker::<_, HasRandom>(linker, Guest::random)?;
+    p2::random::insecure::add_to_linker::<_, HasRandom>(linker, Guest::random)?;
+    p2::random::insecure_seed::add_to_linker::<_, HasRandom>(linker, Guest::random)
+}
+
+fn cli_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+    p2::cli::exit::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    p2::cli::environment::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    p2::cli::stdin::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    p2::cli::stdout::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    p2::cli::stderr::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    p2::cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    p2::cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    p2::cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    p2::cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
+    p2::cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Guest::cli)
+}
+
+fn sockets_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+    use p2::sockets;
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<_, WasiSockets>(linker, &options, Guest::wasi_sockets)?;
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    dns::p2::add_to_linker(linker)
+}
+
+/// Gives components the interfaces of WASI 0.3. Together with [`link_p2`], as 0.3 components import both.
+///
+/// # Errors
+/// Only when the linker already has one of these interfaces.
+pub fn link_p3(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+    use p3::{clocks, random};
+    clocks::types::add_to_linker::<_, HasClocks>(linker, Guest::clocks)?;
+    clocks::system_clock::add_to_linker::<_, HasClocks>(linker, Guest::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<_, HasClocks>(linker, Guest::clocks)?;
+    random::random::add_to_linker::<_, HasRandom>(linker, Guest::random)?;
+    random::insecure::add_to_linker::<_, HasRandom>(linker, Guest::random)?;
+    random::insecure_seed::add_to_linker::<_, HasRandom>(linker, Guest::random)?;
+    wasmtime_wasi::p3::cli::add_to_linker(linker)?;
+    p3::filesystem::types::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
+    p3::filesystem::preopens::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
+    p3::sockets::types::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    p3::sockets::ip_name_lookup::add_to_linker::<_, HasDns>(linker, Guest::dns)?;
+    wasmtime_wasi_http::p3::add_to_linker(linker)
+}

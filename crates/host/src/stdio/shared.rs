@@ -1,0 +1,170 @@
+//! The streams of one guest: however many handles it opens, they lead to the same place and share one budget.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags};
+use rustix::fd::BorrowedFd;
+use rustix::io::Errno;
+
+use super::lines::LineBuffer;
+use super::{Input, LogStream, Output, Stdio};
+
+/// The most that one write takes over from a guest, in bytes.
+pub(super) const PERMIT_BYTES: usize = 64 * 1024;
+
+/// Nobody reads the guest's output any more. A native program would have got SIGPIPE; the guest is trapped with
+/// this, so that a program which ignores write errors ends as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the reader of the program's output is gone")]
+pub struct ClosedPipe;
+
+/// A guest wrote more to standard output and error than its limit says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the program wrote more than {limit_bytes} bytes of output; raise the limit with output=…")]
+pub struct OutputLimit {
+    /// The limit, in bytes.
+    pub limit_bytes: u64,
+}
+
+/// Why bytes could not be written.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    Closed(ClosedPipe),
+    Limit(OutputLimit),
+    Io(io::Error),
+}
+
+/// Standard streams that become shared when the guest first touches one: most instances of a server never do.
+pub(crate) enum Slot {
+    Unused { stdio: Box<Stdio>, limit_bytes: Option<u64> },
+    Used(Arc<Shared>),
+}
+
+impl Slot {
+    pub(crate) fn new(stdio: Stdio, limit_bytes: Option<u64>) -> Slot {
+        Slot::Unused { stdio: Box::new(stdio), limit_bytes }
+    }
+
+    /// The guest's streams, opened with the first call.
+    pub(crate) fn open(&mut self) -> &Arc<Shared> {
+        if let Slot::Unused { stdio, limit_bytes } = self {
+            let stdio = std::mem::replace(stdio.as_mut(), Stdio::null());
+            *self = Slot::Used(Arc::new(Shared::new(stdio, *limit_bytes)));
+        }
+        match self {
+            Slot::Used(shared) => shared,
+            Slot::Unused { .. } => unreachable!("replaced above"),
+        }
+    }
+}
+
+/// The three streams of one guest.
+pub(crate) struct Shared {
+    pub(super) stdin: Input,
+    stdout: Channel,
+    stderr: Channel,
+    left_bytes: AtomicU64,
+    limit_bytes: Option<u64>,
+}
+
+pub(super) struct Channel {
+    pub(super) output: Output,
+    lines: Mutex<LineBuffer>,
+}
+
+impl Shared {
+    fn new(stdio: Stdio, limit_bytes: Option<u64>) -> Shared {
+        let channel = |output| Channel { output, lines: Mutex::default() };
+        Shared {
+            stdin: stdio.stdin,
+            stdout: channel(stdio.stdout),
+            stderr: channel(stdio.stderr),
+            left_bytes: AtomicU64::new(limit_bytes.unwrap_or(u64::MAX)),
+            limit_bytes,
+        }
+    }
+
+    pub(super) fn channel(&self, stream: LogStream) -> &Channel {
+        match stream {
+            LogStream::Stdout => &self.stdout,
+            LogStream::Stderr => &self.stderr,
+        }
+    }
+
+    /// Writes everything, waiting while a pipe is full.
+    pub(crate) async fn write(&self, stream: LogStream, bytes: &[u8]) -> Result<(), WriteError> {
+        for chunk in bytes.chunks(PERMIT_BYTES) {
+            self.spend(chunk.len())?;
+            match &self.channel(stream).output {
+                Output::Pipe(pipe) => {
+                    let sent = pipe.0.send(Bytes::copy_from_slice(chunk)).await;
+                    sent.map_err(|_| WriteError::Closed(ClosedPipe))?;
+                }
+                _ => self.write_through(stream, chunk)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes to anything but a pipe, which [`Output::Pipe`]'s callers handle themselves.
+    pub(super) fn write_through(&self, stream: LogStream, bytes: &[u8]) -> Result<(), WriteError> {
+        match &self.channel(stream).output {
+            Output::Discard | Output::Pipe(_) => Ok(()),
+            Output::Stdout => write_all(rustix::stdio::stdout(), bytes),
+            Output::Stderr => write_all(rustix::stdio::stderr(), bytes),
+            Output::Log { sink, request } => {
+                let mut lines = self.channel(stream).lines.lock().unwrap_or_else(PoisonError::into_inner);
+                lines.push(bytes, |line| sink.line(*request, stream, line));
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes `len` bytes off what the guest may still write.
+    pub(super) fn spend(&self, len: usize) -> Result<(), WriteError> {
+        let Some(limit_bytes) = self.limit_bytes else { return Ok(()) };
+        let spend = |left: u64| left.checked_sub(len as u64);
+        match self.left_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(WriteError::Limit(OutputLimit { limit_bytes })),
+        }
+    }
+}
+
+impl Drop for Shared {
+    /// A last line without an end is a line too.
+    fn drop(&mut self) {
+        for stream in [LogStream::Stdout, LogStream::Stderr] {
+            let channel = self.channel(stream);
+            let Some((sink, request)) = channel.output.log() else { continue };
+            let mut lines = channel.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.finish(|line| sink.line(request, stream, line));
+        }
+    }
+}
+
+fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), WriteError> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(0) => return Err(WriteError::Io(io::ErrorKind::WriteZero.into())),
+            Ok(n) => bytes = &bytes[n..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait_writable(fd)?,
+            Err(Errno::PIPE) => return Err(WriteError::Closed(ClosedPipe)),
+            Err(errno) => return Err(WriteError::Io(errno.into())),
+        }
+    }
+    Ok(())
+}
+
+/// Someone who shares the stream made it non-blocking; the guest did not ask for that.
+fn wait_writable(fd: BorrowedFd<'_>) -> Result<(), WriteError> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+    match rustix::event::poll(&mut fds, None) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(WriteError::Io(errno.into())),
+    }
+}

@@ -1,0 +1,194 @@
+//! What is prepared once for a function, so that an instance costs almost nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tombolo_spec::{Grant, GrantId, GrantSet, Limits, Profile, Request};
+use wasmtime_wasi::filesystem::WasiFilesystemCtx;
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
+use crate::clock::Resolution;
+use crate::egress::{NetPolicy, Network, NetworkConfig};
+use crate::env::{Environment, MissingSecret};
+use crate::fs::policy::FsPolicy;
+use crate::fs::{Blocking, Dirs, GrantedDir, OpenDirError};
+use crate::guest::Guest;
+use crate::http_out::Pool;
+use crate::ledger::{Ledger, RefusalSink};
+use crate::limits::HostLimits;
+use crate::stdio::Stdio;
+
+/// All that a [`Template`] is made from.
+pub struct TemplateParts {
+    /// The function's name, for events.
+    pub function: String,
+    /// The program's arguments, its own name first.
+    pub args: Vec<String>,
+    /// What it may do.
+    pub grants: GrantSet,
+    /// What it may use up.
+    pub limits: Limits,
+    /// Where relative paths of `dir` grants start: the manifest's folder, or the current one.
+    pub base: PathBuf,
+    /// Variables that the function gets besides its `env` grants, such as those of a CGI request; in order.
+    pub env: Vec<(String, String)>,
+    /// Looks up this machine's value for `env NAME`.
+    pub host_env: Box<dyn Fn(&str) -> Option<String>>,
+    /// Looks up the text of a secret.
+    pub secrets: Box<dyn Fn(&str) -> Option<String>>,
+    /// Whether file operations may hold up the thread that runs the guest.
+    pub blocking: Blocking,
+    /// The way out; `None` is a network without name servers and without TLS.
+    pub network: Option<Arc<Network>>,
+    /// Receives refusals as they come.
+    pub refusals: Option<Arc<dyn RefusalSink>>,
+}
+
+impl TemplateParts {
+    /// Parts of a function with these grants and nothing else: no arguments, no environment of this machine.
+    pub fn new(function: &str, grants: GrantSet) -> TemplateParts {
+        TemplateParts {
+            function: function.to_owned(),
+            args: vec![function.to_owned()],
+            grants,
+            limits: Limits::defaults(Profile::Run),
+            base: PathBuf::from("."),
+            env: Vec::new(),
+            host_env: Box::new(|_| None),
+            secrets: Box::new(|_| None),
+            blocking: Blocking::Inline,
+            network: None,
+            refusals: None,
+        }
+    }
+}
+
+/// Why a function could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    #[error(transparent)]
+    Dir(#[from] OpenDirError),
+    #[error("the network cannot be prepared: {0}")]
+    Network(#[from] std::io::Error),
+    #[error(transparent)]
+    Secret(#[from] MissingSecret),
+}
+
+/// A function, ready to be instantiated. Holds its directories open.
+pub struct Template {
+    grants: GrantSet,
+    ledger: Arc<Ledger>,
+    limits: HostLimits,
+    environment: Environment,
+    dirs: Dirs,
+    p1_fs: WasiFilesystemCtx,
+    clock: Resolution,
+    random: Option<usize>,
+    network: Arc<Network>,
+    pool: Pool,
+}
+
+impl Template {
+    /// Opens directories and reads everything that instances will need. Call it before the process is locked down.
+    ///
+    /// # Errors
+    /// A directory that cannot be opened, a secret that is not there.
+    pub fn prepare(parts: TemplateParts) -> Result<Template, PrepareError> {
+        let dirs = Dirs::open(&parts.grants, &parts.base, parts.blocking)?;
+        Ok(Template {
+            ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
+            limits: HostLimits::new(&parts.limits),
+            environment: Environment::new(parts.args, parts.env, &parts.grants, &parts.host_env, &parts.secrets)?,
+            p1_fs: p1_filesystem(&dirs)?,
+            dirs,
+            clock: clock(&parts.grants),
+            random: parts.grants.find(&Request::Random).map(GrantId::index),
+            network: match parts.network {
+                Some(network) => network,
+                None => Arc::new(Network::new(&NetworkConfig::empty(), false)?),
+            },
+            pool: Pool::new(),
+            grants: parts.grants,
+        })
+    }
+
+    /// A new instance's data.
+    pub fn instantiate(self: &Arc<Template>, stdio: Stdio) -> Guest {
+        Guest::new(Arc::clone(self), stdio)
+    }
+
+    /// What the function may do.
+    pub fn grants(&self) -> &GrantSet {
+        &self.grants
+    }
+
+    /// What its grants were used for so far.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// The directories it sees, for the rules of the layers below.
+    pub fn dirs(&self) -> &[GrantedDir] {
+        &self.dirs.list
+    }
+
+    pub(crate) fn limits(&self) -> &HostLimits {
+        &self.limits
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    pub(crate) fn clock(&self) -> Resolution {
+        self.clock
+    }
+
+    pub(crate) fn random_grant(&self) -> Option<usize> {
+        self.random
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn net_policy(&self) -> NetPolicy<'_> {
+        NetPolicy { grants: &self.grants, ledger: &self.ledger, network: &self.network }
+    }
+
+    pub(crate) fn fs_policy(&self) -> FsPolicy<'_> {
+        FsPolicy { dirs: &self.dirs, grants: &self.grants, ledger: &self.ledger }
+    }
+
+    pub(crate) fn p1_filesystem(&self) -> WasiFilesystemCtx {
+        self.p1_fs.clone()
+    }
+}
+
+/// The finest clock that a grant gives.
+fn clock(grants: &GrantSet) -> Resolution {
+    let steps = grants.iter().filter_map(|(_, grant)| match grant {
+        Grant::Clock { resolution } => Some(*resolution),
+        _ => None,
+    });
+    steps.min().map_or(Resolution::COARSE, Resolution::granted)
+}
+
+fn p1_filesystem(dirs: &Dirs) -> Result<WasiFilesystemCtx, OpenDirError> {
+    let mut builder = WasiCtxBuilder::new();
+    builder.allow_blocking_current_thread(dirs.blocking == Blocking::Inline);
+    for dir in &dirs.list {
+        let path = format!("/proc/self/fd/{}", rustix::fd::AsRawFd::as_raw_fd(&dir.fd()));
+        let perms = if dir.writable() { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        builder.preopened_dir(&path, &dir.guest, perms).map_err(|error| OpenDirError {
+            grant: dir.grant().text().to_owned(),
+            path: path.into(),
+            source: std::io::Error::other(error.to_string()),
+        })?;
+    }
+    Ok(builder.build().filesystem().clone())
+}
