@@ -176,7 +176,8 @@ mod tests {
         for file in files {
             assert!(!file.text.contains("@0.2.12"), "{}", file.path.display());
             let mut code = file.text.lines().filter(|line| !line.trim_start().starts_with("//"));
-            let left_out = code.find(|line| line.contains("wasi:sockets") || line.contains("wasi:filesystem"));
+            let left_out =
+                code.find(|line| line.contains("wasi:sockets") || line.contains("wasi:filesystem"));
             assert_eq!(left_out, None, "{}", file.path.display());
         }
     }

@@ -22,7 +22,7 @@ use crate::tombolo::{Inspection, Tombolo};
 use crate::toolchain::{self, Machine};
 
 pub(crate) use fingerprint::{Sources, is_made};
-pub(crate) use progress::Progress;
+pub(crate) use progress::{Detail, Progress};
 use run::{BuildFailure, Groups};
 
 /// What a build may be told.
@@ -42,7 +42,7 @@ pub(crate) struct Built {
     pub(crate) took: Option<Duration>,
     /// What the tools printed.
     pub(crate) output: String,
-    /// Imports that are refused for want of a grant.
+    /// Kinds of grant that its imports ask for and the manifest does not give.
     pub(crate) ungranted: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) type Outcomes = BTreeMap<Name, Outcome>;
 pub(crate) fn run(args: &BuildArgs) -> Result<u8, DevError> {
     let project = Project::open(&args.manifest)?;
     let functions = project.select(&args.functions)?;
-    let progress = Progress::new(args.verbose);
+    let progress = Progress::new(if args.verbose { Detail::Everything } else { Detail::Outcomes });
     let builder = Builder::new(Tombolo::current()?);
     let options = Options { force: args.force, jobs: args.jobs };
     let outcomes = builder.build(&project, &functions, options, &progress)?;

@@ -10,8 +10,18 @@ use crate::say::{bad, bold, dim, duration, good, indented, size, warning};
 /// Where outcomes are shown.
 pub(crate) struct Progress {
     bars: MultiProgress,
+    detail: Detail,
+}
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What was built and what failed.
+    Changes,
+    /// Also what was left out.
+    Outcomes,
     /// Also what tools print when they succeed.
-    verbose: bool,
+    Everything,
 }
 
 /// One build under way.
@@ -22,8 +32,8 @@ pub(super) struct Bar<'a> {
 
 impl Progress {
     /// On standard error.
-    pub(crate) fn new(verbose: bool) -> Progress {
-        Progress { bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()), verbose }
+    pub(crate) fn new(detail: Detail) -> Progress {
+        Progress { bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()), detail }
     }
 
     pub(super) fn start(&self, functions: &[&str]) -> Bar<'_> {
@@ -36,7 +46,10 @@ impl Progress {
     }
 
     pub(super) fn done(&self, name: &str, outcome: &Outcome) {
-        self.line(&describe(name, outcome, self.verbose));
+        let unchanged = matches!(outcome, Outcome::Built(built) if built.took.is_none());
+        if !(unchanged && self.detail == Detail::Changes) {
+            self.line(&describe(name, outcome, self.detail == Detail::Everything));
+        }
     }
 
     /// All bars are gone afterwards.
@@ -63,7 +76,7 @@ impl Drop for Bar<'_> {
 }
 
 /// An outcome in a few lines.
-pub(crate) fn describe(name: &str, outcome: &Outcome, verbose: bool) -> String {
+fn describe(name: &str, outcome: &Outcome, verbose: bool) -> String {
     match outcome {
         Outcome::Remote => format!("{} comes from a registry", bold(name)),
         Outcome::Built(built) => built_lines(name, built, verbose),
@@ -90,8 +103,9 @@ fn built_lines(name: &str, built: &Built, verbose: bool) -> String {
     let wasi =
         if found.wasi.is_empty() { "no WASI".to_owned() } else { format!("WASI {}", found.wasi.join(", ")) };
     let mut text = format!("{how}\n  {}, {} {wasi}, {}\n", size(found.bytes), found.kind, found.digest);
-    for line in &built.ungranted {
-        text += &format!("  {} no grant for {line}: every use is refused\n", warning("note"));
+    if !built.ungranted.is_empty() {
+        let kinds = built.ungranted.join(", ");
+        text += &format!("  {} its imports ask for more than is granted: {kinds}\n", warning("note"));
     }
     if verbose {
         text += &indented(&built.output, 2);

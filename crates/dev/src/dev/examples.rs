@@ -49,7 +49,7 @@ fn by_hand(project: &Project, name: &Name, trigger: &Trigger, listen: SocketAddr
             let host = route
                 .host
                 .as_ref()
-                .map(|host| format!("-H 'host: {host}' "))
+                .map(|host| format!("-H 'host: {}' ", host.to_string().replace('*', "www")))
                 .unwrap_or_default();
             format!("curl {method}{host}http://{listen}{}", example_path(&route.path.to_string()))
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::server::{Line, Server};
 use super::watch::Watch;
 use super::{Event, examples};
-use crate::build::{Builder, Options, Outcome, Outcomes, Progress, Sources};
+use crate::build::{Builder, Detail, Options, Outcome, Outcomes, Progress, Sources};
 use crate::error::DevError;
 use crate::project::Project;
 use crate::say::{bad, bold, colour, dim, duration, good, say, warning};
@@ -89,7 +89,7 @@ impl Session {
         let (builder, events) = (Arc::clone(&self.builder), self.events.clone());
         std::thread::spawn(move || {
             let outcomes = project.select(&[]).and_then(|functions| {
-                builder.build(&project, &functions, Options::default(), &Progress::new(false))
+                builder.build(&project, &functions, Options::default(), &Progress::new(Detail::Changes))
             });
             // The session is over when nobody takes it.
             let _ = events.send(Event::Built(Box::new(project), outcomes));

@@ -12,7 +12,7 @@ use std::time::Instant;
 use http::Request;
 use tombolo_spec::{Function, Name, Trigger};
 
-use crate::build::{Builder, Options, Outcome, Progress};
+use crate::build::{Builder, Detail, Options, Outcome, Progress};
 use crate::cli::TestArgs;
 use crate::error::DevError;
 use crate::project::Project;
@@ -105,7 +105,7 @@ fn build(project: &Project, tombolo: &Tombolo, cases: &[(PathBuf, Case)]) -> Res
         project,
         &functions,
         Options::default(),
-        &Progress::new(false),
+        &Progress::new(Detail::Changes),
     )?;
     Ok(!outcomes.values().any(|outcome| matches!(outcome, Outcome::Failed(_))))
 }

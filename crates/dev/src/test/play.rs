@@ -22,6 +22,8 @@ struct Outcome {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     refused: Vec<String>,
+    /// Why there was none.
+    no_answer: Option<String>,
 }
 
 /// Plays a case; gives what was not as expected.
@@ -88,7 +90,7 @@ pub(crate) fn event_request(
     request.body(data).map_err(|error| error.to_string())
 }
 
-/// Asks a server of its own, which has nothing but `fresh` to remember things in.
+/// Asks a server of its own, which has nothing but `fresh` to remember things in. No answer is an outcome too.
 fn served(
     project: &Project,
     tombolo: &Tombolo,
@@ -96,13 +98,13 @@ fn served(
     ask: impl FnOnce(&Server) -> Result<http::Response<bytes::Bytes>, DevError>,
 ) -> Result<Outcome, DevError> {
     let server = Server::start_fresh(tombolo, project, fresh)?;
-    let answer = ask(&server)?;
-    let (parts, body) = answer.into_parts();
-    let mut outcome = Outcome {
-        status: Some(parts.status.as_u16()),
-        headers: parts.headers,
-        body: body.to_vec(),
-        ..Outcome::default()
+    let mut outcome = match ask(&server) {
+        Ok(answer) => {
+            let (parts, body) = answer.into_parts();
+            let (status, headers, body) = (Some(parts.status.as_u16()), parts.headers, body.to_vec());
+            Outcome { status, headers, body, ..Outcome::default() }
+        }
+        Err(error) => Outcome { no_answer: Some(error.to_string()), ..Outcome::default() },
     };
     for line in server.stop()? {
         match Line::parse(&line) {
@@ -163,7 +165,10 @@ fn command(
 }
 
 fn faults(expect: &Expect, outcome: &Outcome) -> Vec<String> {
-    let mut faults = Vec::new();
+    let mut faults: Vec<String> = outcome.no_answer.iter().cloned().collect();
+    if !faults.is_empty() {
+        return faults;
+    }
     if expect.status.is_some() && expect.status != outcome.status {
         faults.push(differs("status", expect.status, outcome.status));
     }

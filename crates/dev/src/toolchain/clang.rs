@@ -64,7 +64,12 @@ pub(super) fn candidates(dialect: Dialect, machine: &Machine) -> Vec<StandIn> {
 
 /// The first of them that builds a program.
 pub(super) fn working(dialect: Dialect, machine: &Machine) -> Option<StandIn> {
-    candidates(dialect, machine).into_iter().find(|candidate| builds(dialect, candidate))
+    let tried = match dialect {
+        Dialect::C => &machine.clang,
+        Dialect::Cpp => &machine.clang_cpp,
+    };
+    let first = || candidates(dialect, machine).into_iter().find(|candidate| builds(dialect, candidate));
+    tried.get_or_init(first).clone()
 }
 
 pub(super) fn check(dialect: Dialect, machine: &Machine) -> Part {

@@ -76,12 +76,10 @@ fn pipx(machine: &Machine, package: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     fn machine(distribution: Distribution, is_superuser: bool) -> Machine {
-        Machine { path: Vec::new(), cache: PathBuf::new(), distribution, is_superuser, wasi_sdk: None }
+        Machine { path: Vec::new(), distribution, is_superuser, ..Machine::this() }
     }
 
     #[test]

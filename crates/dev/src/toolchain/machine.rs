@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::shim::StandIn;
 
 /// What is read of the environment, once.
 #[derive(Clone, Debug)]
@@ -12,7 +15,13 @@ pub(crate) struct Machine {
     pub(crate) is_superuser: bool,
     /// Where a WASI SDK says it is.
     pub(crate) wasi_sdk: Option<PathBuf>,
+    /// The compilers that were tried out; trying takes a while.
+    pub(super) clang: Tried,
+    pub(super) clang_cpp: Tried,
 }
+
+/// What came of trying out compilers, once it was done.
+pub(super) type Tried = OnceLock<Option<StandIn>>;
 
 /// A family of distributions with one package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +48,8 @@ impl Machine {
             distribution: Distribution::read(&std::fs::read_to_string("/etc/os-release").unwrap_or_default()),
             is_superuser: rustix::process::geteuid().is_root(),
             wasi_sdk: std::env::var_os("WASI_SDK_PATH").map(PathBuf::from),
+            clang: Tried::new(),
+            clang_cpp: Tried::new(),
         }
     }
 
