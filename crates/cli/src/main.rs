@@ -11,6 +11,7 @@ mod notice;
 mod plan;
 mod program;
 mod run;
+mod serve;
 mod version;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
 fn command(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Serve(args) => serve::serve(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Compile(args) => compile::compile(&args),
         Command::Grants(args) => grants::grants(&args),

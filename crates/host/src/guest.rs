@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tombolo_engine::{Budget, HasBudget};
+use tombolo_engine::{Budget, HasBudget, LimitHit};
+use tombolo_spec::LimitName;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
-use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -18,6 +18,7 @@ use crate::fs::origins::Origins;
 use crate::fs::p2::FsView;
 use crate::http_out::Hooks;
 use crate::ledger::Ledger;
+use crate::p1::P1State;
 use crate::random::host::RandomView;
 use crate::sockets;
 use crate::stdio::{LogStream, OutputHandle, Slot, StdinHandle, Stdio};
@@ -28,6 +29,7 @@ use crate::template::Template;
 /// Cheap to make: what the guest does not touch is not built. Made by [`Template::instantiate`].
 pub struct Guest {
     template: Arc<Template>,
+    /// Variables of this instance alone, after those of the template.
     table: ResourceTable,
     clocks: Clocks,
     stdio: Slot,
@@ -36,7 +38,9 @@ pub struct Guest {
     fs: WasiFilesystemCtx,
     sockets: Option<WasiSocketsCtx>,
     wasi: Option<WasiCtx>,
-    p1: Option<Box<WasiP1Ctx>>,
+    p1: P1State,
+    /// Variables of this instance alone.
+    env: Vec<(String, String)>,
     http: WasiHttpCtx,
     hooks: Hooks,
 }
@@ -51,17 +55,24 @@ impl Guest {
         Guest {
             table,
             clocks: Clocks::new(template.clock()),
-            stdio: Slot::new(stdio, limits.output_bytes),
+            stdio: Slot::new(stdio, limits.output_bytes.map(|_| LimitHit::of(&limits.all, LimitName::Output))),
             budget: Budget::new(&limits.all),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),
             sockets: None,
             wasi: None,
-            p1: None,
+            p1: P1State::default(),
+            env: Vec::new(),
             http,
             hooks: Hooks::new(Arc::clone(&template)),
             template,
         }
+    }
+
+    /// Gives this instance variables of its own, in the place of the function's with the same names: what a CGI
+    /// request or an event says about itself.
+    pub fn with_env(self, env: Vec<(String, String)>) -> Guest {
+        Guest { env, ..self }
     }
 
     /// What this guest was made from.
@@ -95,7 +106,7 @@ impl Guest {
 
     pub(crate) fn random(&mut self) -> RandomView<'_> {
         let uses = self.template.random_grant().and_then(|index| self.template.ledger().counter(index));
-        RandomView { bytes_max: self.template.limits().random_bytes, uses }
+        RandomView { limits: &self.template.limits().all, uses }
     }
 
     pub(crate) fn fs(&mut self) -> FsView<'_> {
@@ -112,16 +123,26 @@ impl Guest {
         WasiFilesystemCtxView { ctx: &mut self.fs, table: &mut self.table }
     }
 
-    pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
-        if self.p1.is_none() {
-            let mut built = self.builder().build_p1();
-            *built.ctx().ctx.filesystem() = self.template.p1_filesystem();
-            self.p1 = Some(Box::new(built));
-        }
-        match &mut self.p1 {
-            Some(p1) => p1,
-            None => unreachable!("made above"),
-        }
+    /// The descriptors of 0.1, filled with the first call.
+    pub(crate) fn fds(&mut self) -> &mut P1State {
+        self.p1.open(self.template.granted_dirs());
+        &mut self.p1
+    }
+
+    pub(crate) fn stdio(&mut self) -> &mut Slot {
+        &mut self.stdio
+    }
+
+    /// This instance's variables, each name once.
+    pub(crate) fn env_vars(&self) -> impl Iterator<Item = (&str, &str)> {
+        let granted = self.template.environment().vars.iter();
+        let granted = granted.filter(|(name, _)| !self.env.iter().any(|(own, _)| own == name));
+        granted.chain(&self.env).map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Remembers that a limit was hit which the guest may survive.
+    pub(crate) fn refuse_limit(&mut self, name: LimitName) {
+        self.budget.refuse(name);
     }
 
     fn builder(&mut self) -> WasiCtxBuilder {
@@ -131,8 +152,8 @@ impl Guest {
             .stdin(StdinHandle(Arc::clone(shared)))
             .stdout(OutputHandle::new(Arc::clone(shared), LogStream::Stdout))
             .stderr(OutputHandle::new(Arc::clone(shared), LogStream::Stderr));
-        let environment = self.template.environment();
-        builder.args(&environment.args).envs(&environment.vars);
+        let vars: Vec<_> = self.env_vars().collect();
+        builder.args(&self.template.environment().args).envs(&vars);
         builder
     }
 }

@@ -9,20 +9,23 @@
 //! This crate does not know where components come from, how they are compiled or who calls them.
 
 pub mod clock;
+pub mod command;
 mod dns;
 pub mod egress;
 mod env;
 pub mod fs;
-pub mod command;
 mod guest;
 mod http_out;
 pub mod ledger;
 mod limits;
 mod link;
+mod p1;
 pub mod random;
 mod sockets;
 pub mod stdio;
 mod template;
+#[cfg(test)]
+mod testing;
 
 pub use egress::{Network, NetworkConfig};
 pub use env::MissingSecret;

@@ -13,15 +13,14 @@ use crate::fs::p2::HasFs;
 use crate::guest::Guest;
 use crate::random::host::HasRandom;
 
-/// Gives core modules `wasi_snapshot_preview1`, and `wasi_unstable` to old ones.
+/// Gives core modules `wasi_snapshot_preview1`. Its forerunner of 2019, `wasi_unstable`, is not here.
 ///
 /// Functions that may wait are asynchronous: call guests with `call_async`.
 ///
 /// # Errors
 /// Only when the linker already has one of these functions.
 pub fn link_p1(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p1::add_to_linker_async(linker, Guest::p1)?;
-    wasmtime_wasi::p0::add_to_linker_async(linker, Guest::p1)
+    wasmtime_wasi::p1::wasi_snapshot_preview1::add_to_linker(linker, |guest| guest)
 }
 
 /// Gives components the interfaces of WASI 0.2, `wasi:http` included: grants decide what an import can do, not

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tombolo_spec::{Grant, GrantId, GrantSet, Limits, Profile, Request};
-use wasmtime_wasi::filesystem::WasiFilesystemCtx;
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::clock::Resolution;
 use crate::egress::{NetPolicy, Network, NetworkConfig};
@@ -81,7 +79,6 @@ pub struct Template {
     limits: HostLimits,
     environment: Environment,
     dirs: Dirs,
-    p1_fs: WasiFilesystemCtx,
     clock: Resolution,
     random: Option<usize>,
     network: Arc<Network>,
@@ -97,9 +94,8 @@ impl Template {
         let dirs = Dirs::open(&parts.grants, &parts.base, parts.blocking)?;
         Ok(Template {
             ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
-            limits: HostLimits::new(&parts.limits),
+            limits: HostLimits::new(parts.limits),
             environment: Environment::new(parts.args, parts.env, &parts.grants, &parts.host_env, &parts.secrets)?,
-            p1_fs: p1_filesystem(&dirs)?,
             dirs,
             clock: clock(&parts.grants),
             random: parts.grants.find(&Request::Random).map(GrantId::index),
@@ -164,8 +160,12 @@ impl Template {
         FsPolicy { dirs: &self.dirs, grants: &self.grants, ledger: &self.ledger }
     }
 
-    pub(crate) fn p1_filesystem(&self) -> WasiFilesystemCtx {
-        self.p1_fs.clone()
+    pub(crate) fn blocking(&self) -> Blocking {
+        self.dirs.blocking
+    }
+
+    pub(crate) fn granted_dirs(&self) -> &Dirs {
+        &self.dirs
     }
 }
 
@@ -176,19 +176,4 @@ fn clock(grants: &GrantSet) -> Resolution {
         _ => None,
     });
     steps.min().map_or(Resolution::COARSE, Resolution::granted)
-}
-
-fn p1_filesystem(dirs: &Dirs) -> Result<WasiFilesystemCtx, OpenDirError> {
-    let mut builder = WasiCtxBuilder::new();
-    builder.allow_blocking_current_thread(dirs.blocking == Blocking::Inline);
-    for dir in &dirs.list {
-        let path = format!("/proc/self/fd/{}", rustix::fd::AsRawFd::as_raw_fd(&dir.fd()));
-        let perms = if dir.writable() { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-        builder.preopened_dir(&path, &dir.guest, perms).map_err(|error| OpenDirError {
-            grant: dir.grant().text().to_owned(),
-            path: path.into(),
-            source: std::io::Error::other(error.to_string()),
-        })?;
-    }
-    Ok(builder.build().filesystem().clone())
 }

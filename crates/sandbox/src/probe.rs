@@ -30,7 +30,7 @@ pub fn probe() -> Layers {
 /// The caller must be single threaded. Where no cell can be started the result is that of [`probe`].
 pub fn probe_fully() -> Layers {
     let Ok((mut reader, mut writer)) = io::pipe() else { return probe() };
-    let verdict = run_in_cell(&CellPlan::default(), |entered| {
+    let verdict = run_in_cell(&CellPlan::default(), move |entered| {
         let locked = entered.lock_down(&Policy::default());
         let told = locked.map(|layers| io::Write::write_all(&mut writer, layers.to_lines().as_bytes()));
         u8::from(!matches!(told, Ok(Ok(()))))

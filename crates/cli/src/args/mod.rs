@@ -3,6 +3,7 @@
 //! Help, man page and shell completions all come from these definitions.
 
 mod run;
+mod serve;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::exit::Exit;
 
 pub(crate) use run::{ProgramArgs, RunArgs, SandboxArg};
+pub(crate) use serve::ServeArgs;
 
 /// Linux for WebAssembly at the edge: run WASI programs, each with only what you grant it.
 #[derive(Parser, Debug)]
@@ -45,6 +47,7 @@ Exit codes:
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Run(Box<RunArgs>),
+    Serve(Box<ServeArgs>),
     Inspect(InspectArgs),
     Compile(CompileArgs),
     Grants(GrantsArgs),

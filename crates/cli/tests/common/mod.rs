@@ -18,7 +18,7 @@ pub fn tombolo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
 }
 
 /// One cache for all tests of a process tree: entries are keyed by content, so tests do not disturb each other.
-fn cache() -> &'static Path {
+pub fn cache() -> &'static Path {
     static CACHE: OnceLock<PathBuf> = OnceLock::new();
     CACHE.get_or_init(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache"))
 }
@@ -99,7 +99,8 @@ pub fn guests() -> &'static Path {
         Some(folder) => PathBuf::from(folder),
         None => {
             let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/build-guests");
-            let output = Command::new(script).arg("--print-folder").output().expect("scripts/build-guests runs");
+            let output =
+                Command::new(script).arg("--print-folder").output().expect("scripts/build-guests runs");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
         }
@@ -109,6 +110,10 @@ pub fn guests() -> &'static Path {
 /// One built guest program.
 pub fn guest(name: &str) -> PathBuf {
     let path = guests().join(name).with_extension("wasm");
-    assert!(path.exists(), "{} is missing: run scripts/install-test-tools and scripts/build-guests", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run scripts/install-test-tools and scripts/build-guests",
+        path.display()
+    );
     path
 }

@@ -40,7 +40,11 @@ impl NetPolicy<'_> {
 
     /// Those of `addresses` that may be reached, in their order. `ask` makes the request for one of them; each
     /// refusal is recorded.
-    pub(crate) fn admit<'r>(&self, addresses: &[IpAddr], ask: impl Fn(IpAddr) -> Request<'r>) -> Vec<Admitted> {
+    pub(crate) fn admit<'r>(
+        &self,
+        addresses: &[IpAddr],
+        ask: impl Fn(IpAddr) -> Request<'r>,
+    ) -> Vec<Admitted> {
         addresses.iter().filter_map(|address| self.admit_one(*address, &ask(*address))).collect()
     }
 

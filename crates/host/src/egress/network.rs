@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::Name;
 use hickory_resolver::{Hosts, TokioResolver, system_conf};
@@ -60,7 +62,8 @@ impl NetworkConfig {
         let mut config = NetworkConfig::empty();
         if let Ok((resolver, _)) = system_conf::read_system_conf() {
             let port = |server: &NameServerConfig| server.connections.first().map_or(53, |udp| udp.port);
-            let servers = resolver.name_servers().iter().map(|server| SocketAddr::new(server.ip, port(server)));
+            let servers =
+                resolver.name_servers().iter().map(|server| SocketAddr::new(server.ip, port(server)));
             config.name_servers = servers.collect();
             config.search = resolver.search().iter().map(Name::to_utf8).collect();
         }
@@ -138,7 +141,11 @@ fn resolver_config(config: &NetworkConfig) -> ResolverConfig {
             connection.port = server.port();
             connection
         };
-        NameServerConfig::new(server.ip(), true, vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())])
+        NameServerConfig::new(
+            server.ip(),
+            true,
+            vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())],
+        )
     });
     let search = config.search.iter().filter_map(|domain| Name::from_utf8(domain).ok());
     ResolverConfig::from_parts(None, search.collect(), servers.collect())

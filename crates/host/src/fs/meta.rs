@@ -86,7 +86,10 @@ pub(crate) enum NewTime {
     Keep,
     Now,
     /// Since 1970; nanoseconds below a second.
-    At { seconds: i64, nanos: u32 },
+    At {
+        seconds: i64,
+        nanos: u32,
+    },
 }
 
 const NANOS_PER_SECOND: u32 = 1_000_000_000;

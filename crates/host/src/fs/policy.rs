@@ -144,7 +144,10 @@ impl OpenRequest {
 }
 
 /// Does file work where it may block.
-pub(crate) async fn run<R: Send + 'static>(blocking: Blocking, work: impl FnOnce() -> R + Send + 'static) -> R {
+pub(crate) async fn run<R: Send + 'static>(
+    blocking: Blocking,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> R {
     match blocking {
         Blocking::Inline => work(),
         Blocking::Pool => wasmtime_wasi::runtime::spawn_blocking(work).await,

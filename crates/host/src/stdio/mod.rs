@@ -20,10 +20,10 @@ pub use input::Input;
 pub use lines::{LINE_BYTES_MAX, LogSink};
 pub use output::Output;
 pub use pipe::{OutputReader, output_pipe};
-pub use shared::{ClosedPipe, OutputLimit};
+pub use shared::ClosedPipe;
 
 pub(crate) use p2::{OutputHandle, StdinHandle};
-pub(crate) use shared::{Shared, Slot};
+pub(crate) use shared::{Shared, Slot, WriteError};
 
 /// Which of a guest's two output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -22,17 +22,17 @@ pub(crate) struct StdinHandle(pub(crate) Arc<Shared>);
 
 impl IsTerminal for StdinHandle {
     fn is_terminal(&self) -> bool {
-        self.0.stdin.is_terminal()
+        self.0.stdin().is_terminal()
     }
 }
 
 impl StdinStream for StdinHandle {
     fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
-        self.0.stdin.async_stream()
+        self.0.stdin().async_stream()
     }
 
     fn p2_stream(&self) -> Box<dyn InputStream> {
-        self.0.stdin.p2_stream()
+        self.0.stdin().p2_stream()
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
+use tombolo_engine::LimitHit;
 
 use super::lines::LineBuffer;
 use super::{Input, LogStream, Output, Stdio};
@@ -21,38 +22,30 @@ pub(super) const PERMIT_BYTES: usize = 64 * 1024;
 #[error("the reader of the program's output is gone")]
 pub struct ClosedPipe;
 
-/// A guest wrote more to standard output and error than its limit says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the program wrote more than {limit_bytes} bytes of output; raise the limit with output=…")]
-pub struct OutputLimit {
-    /// The limit, in bytes.
-    pub limit_bytes: u64,
-}
-
 /// Why bytes could not be written.
 #[derive(Debug)]
 pub(crate) enum WriteError {
     Closed(ClosedPipe),
-    Limit(OutputLimit),
+    Limit(LimitHit),
     Io(io::Error),
 }
 
 /// Standard streams that become shared when the guest first touches one: most instances of a server never do.
 pub(crate) enum Slot {
-    Unused { stdio: Box<Stdio>, limit_bytes: Option<u64> },
+    Unused { stdio: Box<Stdio>, limit: Option<LimitHit> },
     Used(Arc<Shared>),
 }
 
 impl Slot {
-    pub(crate) fn new(stdio: Stdio, limit_bytes: Option<u64>) -> Slot {
-        Slot::Unused { stdio: Box::new(stdio), limit_bytes }
+    pub(crate) fn new(stdio: Stdio, limit: Option<LimitHit>) -> Slot {
+        Slot::Unused { stdio: Box::new(stdio), limit }
     }
 
     /// The guest's streams, opened with the first call.
     pub(crate) fn open(&mut self) -> &Arc<Shared> {
-        if let Slot::Unused { stdio, limit_bytes } = self {
+        if let Slot::Unused { stdio, limit } = self {
             let stdio = std::mem::replace(stdio.as_mut(), Stdio::null());
-            *self = Slot::Used(Arc::new(Shared::new(stdio, *limit_bytes)));
+            *self = Slot::Used(Arc::new(Shared::new(stdio, *limit)));
         }
         match self {
             Slot::Used(shared) => shared,
@@ -63,11 +56,11 @@ impl Slot {
 
 /// The three streams of one guest.
 pub(crate) struct Shared {
-    pub(super) stdin: Input,
+    stdin: Input,
     stdout: Channel,
     stderr: Channel,
     left_bytes: AtomicU64,
-    limit_bytes: Option<u64>,
+    limit: Option<LimitHit>,
 }
 
 pub(super) struct Channel {
@@ -76,15 +69,23 @@ pub(super) struct Channel {
 }
 
 impl Shared {
-    fn new(stdio: Stdio, limit_bytes: Option<u64>) -> Shared {
+    fn new(stdio: Stdio, limit: Option<LimitHit>) -> Shared {
         let channel = |output| Channel { output, lines: Mutex::default() };
         Shared {
             stdin: stdio.stdin,
             stdout: channel(stdio.stdout),
             stderr: channel(stdio.stderr),
-            left_bytes: AtomicU64::new(limit_bytes.unwrap_or(u64::MAX)),
-            limit_bytes,
+            left_bytes: AtomicU64::new(limit.and_then(|limit| limit.value.raw()).unwrap_or(u64::MAX)),
+            limit,
         }
+    }
+
+    pub(crate) fn stdin(&self) -> &Input {
+        &self.stdin
+    }
+
+    pub(crate) fn is_terminal(&self, stream: LogStream) -> bool {
+        self.channel(stream).output.is_terminal()
     }
 
     pub(super) fn channel(&self, stream: LogStream) -> &Channel {
@@ -125,11 +126,11 @@ impl Shared {
 
     /// Takes `len` bytes off what the guest may still write.
     pub(super) fn spend(&self, len: usize) -> Result<(), WriteError> {
-        let Some(limit_bytes) = self.limit_bytes else { return Ok(()) };
+        let Some(limit) = self.limit else { return Ok(()) };
         let spend = |left: u64| left.checked_sub(len as u64);
         match self.left_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
             Ok(_) => Ok(()),
-            Err(_) => Err(WriteError::Limit(OutputLimit { limit_bytes })),
+            Err(_) => Err(WriteError::Limit(limit)),
         }
     }
 }

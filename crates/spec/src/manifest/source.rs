@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Where an artifact comes from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// A file, relative to the manifest's folder.
     Path(String),
@@ -53,7 +53,7 @@ impl FromStr for OciReference {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let fail = |what: String| Invalid::new(what, REMEDY);
         let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>().map_err(|error| fail(error.what))?)),
+            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>()?)),
             None => (text, None),
         };
         let Some((registry, path)) = rest.split_once('/') else {

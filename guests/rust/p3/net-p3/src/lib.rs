@@ -49,7 +49,9 @@ async fn fetch(url: &str) -> Result<String, String> {
     let (request, _sent) = Request::new(Fields::new(), None, trailers_end, None);
     request.set_scheme(Some(&scheme)).map_err(|()| "scheme refused")?;
     request.set_authority(Some(authority)).map_err(|()| "authority refused")?;
-    request.set_path_with_query(Some(if path.is_empty() { "/" } else { path })).map_err(|()| "path refused")?;
+    request
+        .set_path_with_query(Some(if path.is_empty() { "/" } else { path }))
+        .map_err(|()| "path refused")?;
     let response = client::send(request).await.map_err(name)?;
     let status = response.get_status_code();
     let (_read, read_end) = wit_future::new(|| Ok(()));
