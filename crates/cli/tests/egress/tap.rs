@@ -22,10 +22,10 @@ const SYN: u8 = 2;
 const ACK: u8 = 16;
 
 /// A tap on all interfaces of the namespace in which it was made, loopback included.
-pub struct Tap(OwnedFd);
+pub(crate) struct Tap(OwnedFd);
 
 impl Tap {
-    pub fn new() -> Tap {
+    pub(crate) fn new() -> Tap {
         let protocol = NonZeroU32::new(EVERY_PROTOCOL.into()).map(Protocol::from_raw);
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::PACKET, SocketType::DGRAM, flags, protocol);
@@ -37,7 +37,7 @@ impl Tap {
     /// Where packets went since the last call, but for questions to the name server and for what servers answered.
     ///
     /// The kernel hands a packet to the tap before the call that sent it returns, so none is missing.
-    pub fn reached(&self) -> BTreeSet<SocketAddr> {
+    pub(crate) fn reached(&self) -> BTreeSet<SocketAddr> {
         let mut reached = BTreeSet::new();
         let mut packet = [0; 2048];
         while let Ok((length, _)) = recv(&self.0, &mut packet[..], RecvFlags::empty()) {

@@ -68,7 +68,7 @@ pub(super) fn check(program: &Program, machine: &Machine) -> Part {
     let found = machine.first(program.names.iter().copied()).and_then(|path| {
         let version = child::answer(Command::new(&path).args(program.version))?;
         let number = number(&version)?;
-        (number >= program.least).then(|| (path, version))
+        (number >= program.least).then_some((path, version))
     });
     let state = match found {
         Some((path, version)) => {
