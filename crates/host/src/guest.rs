@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tombolo_engine::{Budget, HasBudget, LimitHit};
 use tombolo_spec::LimitName;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
-use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::cli::WasiCliCtxView;
+use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
+use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
@@ -25,7 +25,7 @@ use crate::p1::P1State;
 use crate::random::host::RandomView;
 use crate::sockets;
 use crate::stdio::p2::StdioView;
-use crate::stdio::{LogStream, OutputHandle, Slot, StdinHandle, Stdio};
+use crate::stdio::{LogStream, OutputEnd, OutputHandle, Slot, StdinHandle, Stdio};
 use crate::template::Template;
 
 /// One instance's side of everything that guests can call.
@@ -33,7 +33,6 @@ use crate::template::Template;
 /// Cheap to make: what the guest does not touch is not built. Made by [`Template::instantiate`].
 pub struct Guest {
     template: Arc<Template>,
-    /// Variables of this instance alone, after those of the template.
     table: ResourceTable,
     clocks: Clocks,
     stdio: Slot,
@@ -59,7 +58,10 @@ impl Guest {
         Guest {
             table,
             clocks: Clocks::new(template.clock()),
-            stdio: Slot::new(stdio, limits.output_bytes.map(|_| LimitHit::of(&limits.all, LimitName::Output))),
+            stdio: Slot::new(
+                stdio,
+                limits.output_bytes.map(|_| LimitHit::of(&limits.all, LimitName::Output)),
+            ),
             budget: Budget::new(&limits.all),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),
@@ -147,6 +149,11 @@ impl Guest {
     /// Remembers that a limit was hit which the guest may survive.
     pub(crate) fn refuse_limit(&mut self, name: LimitName) {
         self.budget.refuse(name);
+    }
+
+    /// Why this guest's output went no further, once it did not: its reader is gone, or its limit is reached.
+    pub fn output_ended(&self) -> Option<OutputEnd> {
+        self.stdio.ended()
     }
 
     pub(crate) fn env(&mut self) -> EnvView<'_> {

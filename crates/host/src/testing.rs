@@ -35,7 +35,7 @@ pub(crate) fn template(lines: &[&str], limits: &[&str], dns: Option<&DnsStub>) -
         overrides.set_line(line).unwrap();
     }
     parts.limits = overrides.resolve(Profile::Run);
-    parts.network = Some(Arc::new(Network::new(&config, false).unwrap()));
+    parts.network = Some(Arc::new(Network::new(&config).unwrap()));
     Arc::new(Template::prepare(parts).unwrap())
 }
 
@@ -168,7 +168,8 @@ impl Origin {
                         Ok::<_, Infallible>(answer(http::Request::from_parts(parts, body)))
                     }
                 });
-                let serve = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let serve = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(serve);
             }
         });

@@ -36,13 +36,17 @@ async fn other_names_are_denied_and_no_query_leaves() {
     let template = template(&["dns api.example.com"], &[], Some(&dns));
     assert_eq!(lookup(&net(&template), "db.internal").await, Err(Failed::Denied));
     assert_eq!(dns.queries.load(Ordering::Relaxed), 0);
-    assert_eq!(refusals(&template), ["refused: dns db.internal: no grant allows it; grant 'dns db.internal'"]);
+    assert_eq!(
+        refusals(&template),
+        ["refused: dns db.internal: no grant allows it; grant 'dns db.internal'"]
+    );
 }
 
 #[tokio::test]
 async fn what_a_guest_may_connect_to_it_may_look_up() {
     let dns = stub().await;
-    let template = template(&["tcp connect db.internal:5432", "udp connect api.example.com:53"], &[], Some(&dns));
+    let template =
+        template(&["tcp connect db.internal:5432", "udp connect api.example.com:53"], &[], Some(&dns));
     assert_eq!(lookup(&net(&template), "db.internal").await, Ok(vec![ip("192.168.0.1")]));
     assert!(lookup(&net(&template), "api.example.com").await.is_ok());
 }

@@ -38,7 +38,8 @@ fn tree(blocking: Blocking) -> Tree {
     fs::write(at("ro/file"), "read-only").unwrap();
     symlink("../canary", at("rw/out")).unwrap();
     mknodat(CWD, at("rw/fifo"), FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
-    let mut parts = TemplateParts::new("test", grants(&["dir ./rw as /rw read-write", "dir ./ro as /ro read"]));
+    let mut parts =
+        TemplateParts::new("test", grants(&["dir ./rw as /rw read-write", "dir ./ro as /ro read"]));
     parts.base = root.path().to_owned();
     parts.blocking = blocking;
     let template = Arc::new(Template::prepare(parts).unwrap());
@@ -95,7 +96,8 @@ async fn paths_of_0_2_stay_below_their_grant() {
         let rw = &dirs[0].0;
         for (path, expected) in PATHS {
             let (follow, read) = (p2::PathFlags::SYMLINK_FOLLOW, p2::DescriptorFlags::READ);
-            let opened = guest.fs().open_at(borrow(rw), follow, path.into(), p2::OpenFlags::empty(), read).await;
+            let opened =
+                guest.fs().open_at(borrow(rw), follow, path.into(), p2::OpenFlags::empty(), read).await;
             assert_eq!(said_p2(opened), expected, "{path}");
         }
         let set = |time| p2::NewTimestamp::Timestamp(time);
@@ -128,8 +130,10 @@ async fn what_0_2_opens_below_a_grant_has_that_grants_rights() {
     let denied = guest.fs().link_at(borrow(ro), follow, "file".into(), borrow(rw), "x".into()).await;
     assert_eq!(said_p2(denied), "not permitted");
 
-    let sub = guest.fs().open_at(borrow(rw), follow, "sub".into(), p2::OpenFlags::DIRECTORY, read).await.unwrap();
-    let made = guest.fs().open_at(borrow(&sub), follow, "new".into(), p2::OpenFlags::CREATE, write).await.unwrap();
+    let sub =
+        guest.fs().open_at(borrow(rw), follow, "sub".into(), p2::OpenFlags::DIRECTORY, read).await.unwrap();
+    let made =
+        guest.fs().open_at(borrow(&sub), follow, "new".into(), p2::OpenFlags::CREATE, write).await.unwrap();
     assert_eq!(guest.fs().write(borrow(&made), b"text".to_vec(), 0).await.unwrap(), 4);
     let stat = guest.fs().stat(borrow(&made)).await.unwrap();
     assert_eq!(stat.size, 4);
@@ -147,7 +151,10 @@ async fn paths_of_0_3_stay_below_their_grant() {
     let tree = tree(Blocking::Pool);
     let engine = Engine::new(&EngineOptions::new(EngineClass::Concurrent).with_compiler(true)).unwrap();
     let mut store = Store::new(engine.raw(), tree.template.instantiate(Stdio::null()));
-    store.run_concurrent(async |accessor| check_p3(&accessor.with_getter::<HasFs>(Guest::fs)).await).await.unwrap();
+    store
+        .run_concurrent(async |accessor| check_p3(&accessor.with_getter::<HasFs>(Guest::fs)).await)
+        .await
+        .unwrap();
     assert_eq!(fs::read_to_string(tree.root.path().join("canary")).unwrap(), "canary");
     let report = tree.template.ledger().report();
     assert_eq!((report.grants[0].refused, report.grants[1].refused), (6, 2));

@@ -220,9 +220,11 @@ async fn requests_and_bytes_of_an_instance_are_bounded() {
     let url = format!("http://127.0.0.1:{}/", origin.port());
     let net = net(&template);
 
-    let first = send(Arc::clone(&net), request("GET", &url, empty()), RequestOptions::default()).await.unwrap();
+    let first =
+        send(Arc::clone(&net), request("GET", &url, empty()), RequestOptions::default()).await.unwrap();
     assert_eq!(first.into_body().collect().await.unwrap().to_bytes().len(), 3000);
-    let second = send(Arc::clone(&net), request("GET", &url, empty()), RequestOptions::default()).await.unwrap();
+    let second =
+        send(Arc::clone(&net), request("GET", &url, empty()), RequestOptions::default()).await.unwrap();
     let error = second.into_body().collect().await.unwrap_err();
     assert!(matches!(error, Error::HttpResponseBodySize(Some(4096))), "{error:?}");
     let third = send(net, request("GET", &url, empty()), RequestOptions::default()).await;
@@ -238,7 +240,8 @@ async fn a_request_body_over_the_limit_ends_the_request() {
     let grant = format!("http * http://127.0.0.1:{}/*", origin.port());
     let template = template(&[&grant], &["outbound-bytes=1KiB"], None);
     let url = format!("http://127.0.0.1:{}/", origin.port());
-    let sent = send(net(&template), request("POST", &url, full(vec![0; 5000])), RequestOptions::default()).await;
+    let sent =
+        send(net(&template), request("POST", &url, full(vec![0; 5000])), RequestOptions::default()).await;
     assert!(matches!(sent, Err(Error::HttpRequestBodySize(Some(1024)))), "{:?}", sent.err());
 }
 

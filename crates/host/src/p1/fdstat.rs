@@ -11,9 +11,15 @@ use crate::stdio::LogStream;
 impl Guest {
     pub(super) fn fdstat(&mut self, fd: t::Fd) -> Result<t::Fdstat, t::Error> {
         let (filetype, flags, base, inheriting) = match self.fds().get(fd)? {
-            Fd::Stdin(_) => (self.stream_type(fd)?, t::Fdflags::empty(), t::Rights::FD_READ, t::Rights::FD_READ),
-            Fd::Output(_) => (self.stream_type(fd)?, t::Fdflags::empty(), t::Rights::FD_WRITE, t::Rights::FD_WRITE),
-            Fd::Dir(_) => (t::Filetype::Directory, t::Fdflags::empty(), dir_rights(), dir_rights() | file_rights()),
+            Fd::Stdin(_) => {
+                (self.stream_type(fd)?, t::Fdflags::empty(), t::Rights::FD_READ, t::Rights::FD_READ)
+            }
+            Fd::Output(_) => {
+                (self.stream_type(fd)?, t::Fdflags::empty(), t::Rights::FD_WRITE, t::Rights::FD_WRITE)
+            }
+            Fd::Dir(_) => {
+                (t::Filetype::Directory, t::Fdflags::empty(), dir_rights(), dir_rights() | file_rights())
+            }
             Fd::File(file) => {
                 let rights = rights_of(file);
                 (t::Filetype::RegularFile, flags_of(file), rights, rights)

@@ -50,14 +50,17 @@ const FUNCTIONS: [(&str, &str); 35] = [
 fn module() -> String {
     let mut wat = "(module\n".to_owned();
     for (name, params) in FUNCTIONS {
-        wat += &format!("(import \"wasi_snapshot_preview1\" \"{name}\" (func ${name} (param {params}) (result i32)))\n");
+        wat += &format!(
+            "(import \"wasi_snapshot_preview1\" \"{name}\" (func ${name} (param {params}) (result i32)))\n"
+        );
     }
     wat += "(import \"wasi_snapshot_preview1\" \"proc_exit\" (func $proc_exit (param i32)))\n";
     wat += "(memory (export \"memory\") 16)\n";
     wat += "(func (export \"proc_exit\") (param i32) (result i32) (call $proc_exit (local.get 0)) (i32.const 0))\n";
     for (name, params) in FUNCTIONS {
         let hand_on: String = (0..params.split(' ').count()).map(|n| format!("(local.get {n})")).collect();
-        wat += &format!("(func (export \"{name}\") (param {params}) (result i32) (call ${name} {hand_on}))\n");
+        wat +=
+            &format!("(func (export \"{name}\") (param {params}) (result i32) (call ${name} {hand_on}))\n");
     }
     wat + ")"
 }
@@ -153,7 +156,13 @@ impl Caller {
         self.call(name, &[int(fd), at, len]).await
     }
 
-    pub(super) async fn open(&mut self, dir: u32, path: impl AsRef<[u8]>, oflags: i32, rights: i64) -> Result<u32, Errno> {
+    pub(super) async fn open(
+        &mut self,
+        dir: u32,
+        path: impl AsRef<[u8]>,
+        oflags: i32,
+        rights: i64,
+    ) -> Result<u32, Errno> {
         self.open_with(dir, path, oflags, rights, 0).await
     }
 
@@ -166,7 +175,17 @@ impl Caller {
         fdflags: i32,
     ) -> Result<u32, Errno> {
         let [at, len] = self.path(path.as_ref());
-        let args = [int(dir), int(1), at, len, Val::I32(oflags), Val::I64(rights), Val::I64(0), Val::I32(fdflags), int(OUT)];
+        let args = [
+            int(dir),
+            int(1),
+            at,
+            len,
+            Val::I32(oflags),
+            Val::I64(rights),
+            Val::I64(0),
+            Val::I32(fdflags),
+            int(OUT),
+        ];
         match self.call("path_open", &args).await {
             SUCCESS => Ok(self.u32(OUT)),
             errno => Err(errno),

@@ -51,7 +51,8 @@ impl WasiSnapshotPreview1 for Guest {
         environ: GuestPtr<GuestPtr<u8>>,
         buffer: GuestPtr<u8>,
     ) -> Result<(), t::Error> {
-        let texts: Vec<Vec<u8>> = self.env_vars().map(|(name, value)| format!("{name}={value}").into()).collect();
+        let texts: Vec<Vec<u8>> =
+            self.env_vars().map(|(name, value)| format!("{name}={value}").into()).collect();
         put_strings(memory, environ, buffer, texts.into_iter())
     }
 
@@ -64,7 +65,11 @@ impl WasiSnapshotPreview1 for Guest {
         Ok((count.try_into()?, bytes.try_into()?))
     }
 
-    fn clock_res_get(&mut self, _memory: &mut GuestMemory<'_>, id: t::Clockid) -> Result<t::Timestamp, t::Error> {
+    fn clock_res_get(
+        &mut self,
+        _memory: &mut GuestMemory<'_>,
+        id: t::Clockid,
+    ) -> Result<t::Timestamp, t::Error> {
         let clocks = self.clocks().clocks;
         match id {
             t::Clockid::Realtime => Ok(clocks.wall_resolution().as_nanos().try_into()?),
@@ -129,7 +134,11 @@ impl WasiSnapshotPreview1 for Guest {
         synced.map_err(|error| io_error(&error))
     }
 
-    async fn fd_fdstat_get(&mut self, _memory: &mut GuestMemory<'_>, fd: t::Fd) -> Result<t::Fdstat, t::Error> {
+    async fn fd_fdstat_get(
+        &mut self,
+        _memory: &mut GuestMemory<'_>,
+        fd: t::Fd,
+    ) -> Result<t::Fdstat, t::Error> {
         self.fdstat(fd)
     }
 
@@ -207,7 +216,12 @@ impl WasiSnapshotPreview1 for Guest {
         Ok(rustix::fs::futimens(&file, &times).map_err(error)?)
     }
 
-    async fn fd_read(&mut self, memory: Memory<'_, '_>, fd: t::Fd, iovs: t::IovecArray) -> Result<t::Size, t::Error> {
+    async fn fd_read(
+        &mut self,
+        memory: Memory<'_, '_>,
+        fd: t::Fd,
+        iovs: t::IovecArray,
+    ) -> Result<t::Size, t::Error> {
         self.read(memory, fd, iovs).await
     }
 
@@ -221,7 +235,12 @@ impl WasiSnapshotPreview1 for Guest {
         self.read_at(memory, fd, iovs, offset).await
     }
 
-    async fn fd_write(&mut self, memory: Memory<'_, '_>, fd: t::Fd, iovs: t::CiovecArray) -> Result<t::Size, t::Error> {
+    async fn fd_write(
+        &mut self,
+        memory: Memory<'_, '_>,
+        fd: t::Fd,
+        iovs: t::CiovecArray,
+    ) -> Result<t::Size, t::Error> {
         self.write(memory, fd, iovs).await
     }
 
@@ -255,7 +274,12 @@ impl WasiSnapshotPreview1 for Guest {
         Ok(())
     }
 
-    async fn fd_renumber(&mut self, _memory: &mut GuestMemory<'_>, from: t::Fd, to: t::Fd) -> Result<(), t::Error> {
+    async fn fd_renumber(
+        &mut self,
+        _memory: &mut GuestMemory<'_>,
+        from: t::Fd,
+        to: t::Fd,
+    ) -> Result<(), t::Error> {
         Ok(self.fds().renumber(from, to)?)
     }
 
@@ -329,7 +353,8 @@ impl WasiSnapshotPreview1 for Guest {
         path: GuestPtr<str>,
     ) -> Result<t::Filestat, t::Error> {
         let path = memory::path(memory, path)?;
-        let stat = self.look(fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
+        let stat =
+            self.look(fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
         Ok(convert::filestat(&stat))
     }
 
@@ -345,7 +370,8 @@ impl WasiSnapshotPreview1 for Guest {
     ) -> Result<(), t::Error> {
         let path = memory::path(memory, path)?;
         let times = times(atim, mtim, flags)?;
-        self.change(fd, path, move |site, path| beneath::set_times(site.fd(), path, follow(lookup), &times)).await
+        self.change(fd, path, move |site, path| beneath::set_times(site.fd(), path, follow(lookup), &times))
+            .await
     }
 
     async fn path_link(
@@ -553,7 +579,11 @@ fn put_strings(
     Ok(())
 }
 
-fn times(atim: t::Timestamp, mtim: t::Timestamp, flags: t::Fstflags) -> Result<rustix::fs::Timestamps, t::Error> {
+fn times(
+    atim: t::Timestamp,
+    mtim: t::Timestamp,
+    flags: t::Fstflags,
+) -> Result<rustix::fs::Timestamps, t::Error> {
     use t::Fstflags as F;
     let access = convert::new_time(flags.contains(F::ATIM), atim, flags.contains(F::ATIM_NOW))?;
     let modification = convert::new_time(flags.contains(F::MTIM), mtim, flags.contains(F::MTIM_NOW))?;

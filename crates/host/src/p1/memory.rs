@@ -30,7 +30,10 @@ pub(super) fn buffers_to_fill(memory: &GuestMemory<'_>, list: t::IovecArray) -> 
 }
 
 /// The buffers that a write takes from; empty ones are left out.
-pub(super) fn buffers_to_take(memory: &GuestMemory<'_>, list: t::CiovecArray) -> Result<Vec<Bytes>, t::Error> {
+pub(super) fn buffers_to_take(
+    memory: &GuestMemory<'_>,
+    list: t::CiovecArray,
+) -> Result<Vec<Bytes>, t::Error> {
     check_count(list.len())?;
     let mut buffers = Vec::with_capacity(list.len() as usize);
     for buffer in list.iter() {
@@ -58,7 +61,11 @@ pub(super) fn path(memory: &GuestMemory<'_>, path: GuestPtr<str>) -> Result<Stri
 }
 
 /// Writes bytes and gives the place behind them.
-pub(super) fn put(memory: &mut GuestMemory<'_>, at: GuestPtr<u8>, bytes: &[u8]) -> Result<GuestPtr<u8>, t::Error> {
+pub(super) fn put(
+    memory: &mut GuestMemory<'_>,
+    at: GuestPtr<u8>,
+    bytes: &[u8],
+) -> Result<GuestPtr<u8>, t::Error> {
     let len = u32::try_from(bytes.len())?;
     memory.copy_from_slice(bytes, at.as_array(len))?;
     Ok(at.add(len)?)

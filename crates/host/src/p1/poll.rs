@@ -54,7 +54,11 @@ impl Guest {
         Ok(written)
     }
 
-    fn ready(&mut self, subscription: &t::Subscription, input: &mut Option<t::Fd>) -> Result<Ready, t::Error> {
+    fn ready(
+        &mut self,
+        subscription: &t::Subscription,
+        input: &mut Option<t::Fd>,
+    ) -> Result<Ready, t::Error> {
         match &subscription.u {
             t::SubscriptionU::Clock(clock) => self.timer(clock),
             t::SubscriptionU::FdRead(of) => match self.fds().get(of.file_descriptor)? {
@@ -89,7 +93,11 @@ impl Guest {
     }
 
     /// Waits for the first of all; true when input is there.
-    async fn wait(&mut self, waits: &[(t::Subscription, Ready)], input: Option<t::Fd>) -> Result<bool, t::Error> {
+    async fn wait(
+        &mut self,
+        waits: &[(t::Subscription, Ready)],
+        input: Option<t::Fd>,
+    ) -> Result<bool, t::Error> {
         let any_now = waits.iter().any(|(_, ready)| matches!(ready, Ready::Now { .. }));
         let earliest = waits.iter().filter_map(|(_, ready)| match ready {
             Ready::At(when) => *when,

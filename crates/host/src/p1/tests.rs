@@ -161,7 +161,9 @@ async fn no_path_leads_out_of_a_grant() {
     symlink("/etc/passwd", tree.at("rw/passwd")).unwrap();
     symlink("..", tree.at("rw/up")).unwrap();
     let mut guest = tree.guest().await;
-    for path in ["..", "../canary", "/etc/passwd", "sub/../../canary", "out", "passwd", "up/canary", "/proc/self/exe"] {
+    for path in
+        ["..", "../canary", "/etc/passwd", "sub/../../canary", "out", "passwd", "up/canary", "/proc/self/exe"]
+    {
         assert_eq!(guest.open(RW, path, 0, READ).await, Err(PERM), "open {path}");
         assert_eq!(guest.open(RW, path, CREAT | TRUNC, WRITE).await, Err(PERM), "write {path}");
         assert_eq!(guest.set_times(RW, path).await, PERM, "times {path}");
@@ -192,7 +194,10 @@ async fn special_files_are_refused_in_the_ledger_and_do_not_hang() {
     }
     assert_eq!(guest.open(RW, "fifo", CREAT | TRUNC, WRITE).await, Err(PERM));
     assert_eq!(guest.set_times(RW, "fifo").await, SUCCESS);
-    assert_eq!(refusals(&tree.template)[0], "refused: dir /rw/fifo read: it is a FIFO, which is never opened");
+    assert_eq!(
+        refusals(&tree.template)[0],
+        "refused: dir /rw/fifo read: it is a FIFO, which is never opened"
+    );
 }
 
 #[tokio::test]
@@ -256,7 +261,10 @@ async fn a_file_has_the_same_number_by_path_by_descriptor_and_in_a_listing() {
     assert_eq!(guest.call("fd_filestat_get", &[int(fd), int(OUT)]).await, SUCCESS);
     let by_descriptor = (guest.u64(OUT + 8), guest.u64(OUT + 32));
     guest.write(8192, b"file");
-    assert_eq!(guest.call("path_filestat_get", &[int(RW), int(1), int(8192), int(4), int(OUT)]).await, SUCCESS);
+    assert_eq!(
+        guest.call("path_filestat_get", &[int(RW), int(1), int(8192), int(4), int(OUT)]).await,
+        SUCCESS
+    );
     assert_eq!((guest.u64(OUT + 8), guest.u64(OUT + 32)), by_descriptor);
     assert_eq!(by_descriptor.1, 10, "the size");
 }
@@ -371,7 +379,11 @@ async fn pointers_outside_of_memory_trap_or_fail_and_never_reach_the_host() {
     let far = u32::MAX - 3;
     assert!(guest.try_call("random_get", &[int(far), int(16)]).await.is_err());
     assert!(guest.try_call("fd_write", &[int(1), int(far), int(1), int(OUT)]).await.is_err());
-    assert_eq!(guest.call("fd_write", &[int(1), int(256), int(5000), int(OUT)]).await, INVAL, "too many buffers");
+    assert_eq!(
+        guest.call("fd_write", &[int(1), int(256), int(5000), int(OUT)]).await,
+        INVAL,
+        "too many buffers"
+    );
     let args = [int(BUFFER), int(BUFFER), int(u32::MAX / 64), int(OUT)];
     assert!(!matches!(guest.try_call("poll_oneoff", &args).await, Ok(SUCCESS)));
 }

@@ -15,7 +15,9 @@ fn only_granted_addresses_and_ports_are_connected_to() {
     let net = net(&template);
     assert!(may_use(&net, at("10.1.2.3:5432"), TcpConnect));
     assert!(may_use(&net, at("8.8.8.8:443"), TcpConnect));
-    for address in ["10.1.2.3:22", "8.8.8.8:80", "127.0.0.1:443", "169.254.169.254:443", "[::ffff:127.0.0.1]:443"] {
+    for address in
+        ["10.1.2.3:22", "8.8.8.8:80", "127.0.0.1:443", "169.254.169.254:443", "[::ffff:127.0.0.1]:443"]
+    {
         assert!(!may_use(&net, at(address), TcpConnect), "{address}");
     }
     let report = template.ledger().report();

@@ -5,7 +5,7 @@ use tokio::io::AsyncReadExt;
 use tombolo_engine::LimitHit;
 use tombolo_spec::{LimitName, LimitOverrides, Profile};
 use wasmtime_wasi::cli::{StdinStream as _, StdoutStream as _};
-use wasmtime_wasi::p2::{OutputStream as _, Pollable as _, StreamError};
+use wasmtime_wasi::p2::{Pollable as _, StreamError};
 
 use super::lines::LineBuffer;
 use super::*;
@@ -32,7 +32,9 @@ fn output_is_cut_into_lines_however_it_is_written() {
 #[test]
 fn a_line_that_does_not_end_is_cut_and_loses_nothing() {
     let long = "x".repeat(LINE_BYTES_MAX * 2 + 5);
-    for writes in [vec![long.as_str()], long.as_bytes().chunks(1000).map(|c| str::from_utf8(c).unwrap()).collect()] {
+    for writes in
+        [vec![long.as_str()], long.as_bytes().chunks(1000).map(|c| str::from_utf8(c).unwrap()).collect()]
+    {
         let lines = lines(&writes);
         assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [LINE_BYTES_MAX, LINE_BYTES_MAX, 5]);
     }
@@ -58,7 +60,8 @@ async fn both_streams_log_with_their_request_and_the_rest_comes_at_the_end() {
     slot.open().write(LogStream::Stdout, b"o").await.unwrap();
     drop(slot);
     let seen = seen.0.lock().unwrap();
-    let expected = [(7, LogStream::Stdout, "one"), (7, LogStream::Stderr, "err"), (7, LogStream::Stdout, "two")];
+    let expected =
+        [(7, LogStream::Stdout, "one"), (7, LogStream::Stderr, "err"), (7, LogStream::Stdout, "two")];
     assert_eq!(*seen, expected.map(|(request, stream, line)| (request, stream, line.to_owned())));
 }
 
@@ -77,6 +80,7 @@ async fn both_streams_share_one_limit_and_hitting_it_names_it() {
         panic!("another error");
     };
     assert_eq!(hit.value.to_string(), "10B");
+    assert_eq!(slot.ended(), Some(OutputEnd::Limit(hit)));
 }
 
 #[tokio::test]
@@ -111,6 +115,7 @@ async fn a_reader_that_went_away_ends_the_guest() {
     let Err(StreamError::Trap(trap)) = handle.check_write() else { panic!("no trap") };
     assert!(trap.downcast_ref::<ClosedPipe>().is_some());
     assert!(matches!(slot.open().write(LogStream::Stdout, b"x").await, Err(WriteError::Closed(_))));
+    assert_eq!(slot.ended(), Some(OutputEnd::Closed));
 }
 
 #[tokio::test]
@@ -126,4 +131,18 @@ async fn input_comes_from_bytes_or_a_reader_and_is_shared_by_its_handles() {
     }
     let mut closed = Box::into_pin(Input::closed().async_stream());
     assert_eq!(closed.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn streams_of_0_3_report_their_end_afterwards() {
+    use tokio::io::AsyncWriteExt as _;
+    let (stdout, mut reader) = output_pipe(4);
+    let mut slot = Slot::new(Stdio { stdout, ..Stdio::null() }, limit("output=4B"));
+    let handle = OutputHandle::new(Arc::clone(slot.open()), LogStream::Stdout);
+    let mut stream = Box::into_pin(handle.async_stream());
+    stream.write_all(b"1234").await.unwrap();
+    assert_eq!(reader.next().await.unwrap(), "1234");
+    assert_eq!(slot.ended(), None);
+    stream.write_all(b"5").await.unwrap_err();
+    assert!(matches!(slot.ended(), Some(OutputEnd::Limit(_))));
 }
