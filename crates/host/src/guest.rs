@@ -25,7 +25,7 @@ use crate::p1::P1State;
 use crate::random::host::RandomView;
 use crate::sockets;
 use crate::stdio::p2::StdioView;
-use crate::stdio::{LogStream, OutputHandle, Slot, StdinHandle, Stdio};
+use crate::stdio::{LogStream, OutputEnd, OutputHandle, Slot, StdinHandle, Stdio};
 use crate::template::Template;
 
 /// One instance's side of everything that guests can call.
@@ -33,7 +33,6 @@ use crate::template::Template;
 /// Cheap to make: what the guest does not touch is not built. Made by [`Template::instantiate`].
 pub struct Guest {
     template: Arc<Template>,
-    /// Variables of this instance alone, after those of the template.
     table: ResourceTable,
     clocks: Clocks,
     stdio: Slot,
@@ -150,6 +149,11 @@ impl Guest {
     /// Remembers that a limit was hit which the guest may survive.
     pub(crate) fn refuse_limit(&mut self, name: LimitName) {
         self.budget.refuse(name);
+    }
+
+    /// Why this guest's output went no further, once it did not: its reader is gone, or its limit is reached.
+    pub fn output_ended(&self) -> Option<OutputEnd> {
+        self.stdio.ended()
     }
 
     pub(crate) fn env(&mut self) -> EnvView<'_> {

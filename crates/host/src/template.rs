@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tombolo_spec::{Grant, GrantId, GrantSet, Limits, Profile, Request};
 
 use crate::clock::Resolution;
-use crate::egress::{NetPolicy, Network, NetworkConfig};
+use crate::egress::{NetPolicy, Network};
 use crate::env::{Environment, MissingSecret};
 use crate::fs::policy::FsPolicy;
 use crate::fs::{Blocking, Dirs, GrantedDir, OpenDirError};
@@ -36,7 +36,7 @@ pub struct TemplateParts {
     pub secrets: Lookup,
     /// Whether file operations may hold up the thread that runs the guest.
     pub blocking: Blocking,
-    /// The way out; `None` is a network without name servers and without TLS.
+    /// The way out; `None` is this machine's, as far as the grants need it ([`Network::for_grants`]).
     pub network: Option<Arc<Network>>,
     /// Receives refusals as they come.
     pub refusals: Option<Arc<dyn RefusalSink>>,
@@ -71,6 +71,11 @@ pub enum PrepareError {
     Dir(#[from] OpenDirError),
     #[error("the network cannot be prepared: {0}")]
     Network(#[from] std::io::Error),
+    #[error("grant {grant:?}: volumes are not available here; grant a folder with dir instead")]
+    Volume {
+        /// The grant as it is written.
+        grant: String,
+    },
     #[error(transparent)]
     Secret(#[from] MissingSecret),
 }
@@ -94,6 +99,7 @@ impl Template {
     /// # Errors
     /// A directory that cannot be opened, a secret that is not there.
     pub fn prepare(parts: TemplateParts) -> Result<Template, PrepareError> {
+        refuse_volumes(&parts.grants)?;
         let dirs = Dirs::open(&parts.grants, &parts.base, parts.blocking)?;
         Ok(Template {
             ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
@@ -110,7 +116,7 @@ impl Template {
             random: parts.grants.find(&Request::Random).map(GrantId::index),
             network: match parts.network {
                 Some(network) => network,
-                None => Arc::new(Network::new(&NetworkConfig::empty(), false)?),
+                None => Network::for_grants(&parts.grants)?,
             },
             pool: Pool::new(),
             grants: parts.grants,
@@ -178,6 +184,16 @@ impl Template {
     }
 }
 
+/// A volume needs a place and a quota, which nothing here gives it; without them the guest would miss a folder that
+/// its grants promise.
+fn refuse_volumes(grants: &GrantSet) -> Result<(), PrepareError> {
+    let volume = grants.iter().find(|(_, grant)| matches!(grant, Grant::Volume { .. }));
+    match volume {
+        Some((id, _)) => Err(PrepareError::Volume { grant: id.text().to_owned() }),
+        None => Ok(()),
+    }
+}
+
 /// The finest clock that a grant gives.
 fn clock(grants: &GrantSet) -> Resolution {
     let steps = grants.iter().filter_map(|(_, grant)| match grant {
@@ -185,4 +201,44 @@ fn clock(grants: &GrantSet) -> Resolution {
         _ => None,
     });
     steps.min().map_or(Resolution::COARSE, Resolution::granted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::grants;
+
+    fn prepare(lines: &[&str]) -> Result<Template, PrepareError> {
+        Template::prepare(TemplateParts::new("test", grants(lines)))
+    }
+
+    #[test]
+    fn what_a_grant_promises_and_cannot_be_kept_is_an_error_before_anything_runs() {
+        let error = prepare(&["dir /does/not/exist as /x read"]).map(drop).unwrap_err().to_string();
+        let expected = "grant \"dir /does/not/exist as /x read\": cannot open /does/not/exist: \
+                        No such file or directory (os error 2)";
+        assert_eq!(error, expected);
+        let error = prepare(&["volume cache as /cache 64MiB"]).map(drop).unwrap_err().to_string();
+        assert!(error.contains("volumes are not available here"), "{error}");
+        let error = prepare(&["secret token reveal"]).map(drop).unwrap_err().to_string();
+        assert!(error.contains("the secret \"token\" is granted but not known here"), "{error}");
+        assert!(prepare(&["dir /etc/hostname as /x read"]).is_err(), "a file is no directory");
+    }
+
+    #[test]
+    fn certificates_are_read_only_where_a_grant_says_https() {
+        let plain = prepare(&["http GET http://10.0.0.1/*"]).unwrap();
+        assert!(plain.network().tls().is_none());
+        let secure = prepare(&["http GET https://api.example.com/*"]).unwrap();
+        assert!(secure.network().tls().is_some());
+        let another = prepare(&["dns *.example.com"]).unwrap();
+        assert!(Arc::ptr_eq(&secure.network, &another.network), "one network for a process");
+    }
+
+    #[test]
+    fn the_finest_of_several_clocks_counts() {
+        let template = prepare(&["clock 100ms", "clock 1ms"]).unwrap();
+        assert_eq!(template.clock().monotonic, std::time::Duration::from_millis(1));
+        assert_eq!(prepare(&[]).unwrap().clock(), Resolution::COARSE);
+    }
 }

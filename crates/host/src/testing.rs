@@ -35,7 +35,7 @@ pub(crate) fn template(lines: &[&str], limits: &[&str], dns: Option<&DnsStub>) -
         overrides.set_line(line).unwrap();
     }
     parts.limits = overrides.resolve(Profile::Run);
-    parts.network = Some(Arc::new(Network::new(&config, false).unwrap()));
+    parts.network = Some(Arc::new(Network::new(&config).unwrap()));
     Arc::new(Template::prepare(parts).unwrap())
 }
 

@@ -57,7 +57,7 @@ async fn a_name_that_answers_differently_each_time_is_checked_each_time() {
 async fn the_hosts_file_is_asked_before_any_server() {
     let mut config = super::NetworkConfig::empty();
     config.hosts = "10.1.2.3 db.internal db # local\n".to_owned();
-    let network = super::Network::new(&config, false).unwrap();
+    let network = super::Network::new(&config).unwrap();
     let found = network.lookup(&"db.internal".parse().unwrap(), std::time::Duration::from_secs(5)).await;
     assert_eq!(found, Ok(vec![ip("10.1.2.3")]));
     let found = network.lookup(&"db".parse().unwrap(), std::time::Duration::from_secs(5)).await;
@@ -72,7 +72,7 @@ async fn a_name_with_a_dot_is_not_tried_in_search_domains() {
     let mut config = super::NetworkConfig::empty();
     config.name_servers = vec![dns.address];
     config.search = vec!["corp.internal".to_owned()];
-    let network = super::Network::new(&config, false).unwrap();
+    let network = super::Network::new(&config).unwrap();
     let within = std::time::Duration::from_secs(5);
     let dotted = network.lookup(&"api.example.com".parse().unwrap(), within).await;
     assert_eq!(dotted, Err(super::LookupError::NotFound));

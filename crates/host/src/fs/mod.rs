@@ -22,6 +22,8 @@ mod path;
 pub(crate) mod policy;
 mod resolve;
 
+#[cfg(all(test, feature = "bypass-wasi-fs-checks"))]
+mod bypass_tests;
 #[cfg(all(test, not(feature = "bypass-wasi-fs-checks")))]
 mod tests;
 #[cfg(all(test, not(feature = "bypass-wasi-fs-checks")))]

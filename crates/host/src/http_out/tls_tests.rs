@@ -71,7 +71,9 @@ fn template(grant: &str, roots: Roots) -> Arc<Template> {
     let mut config = NetworkConfig::empty();
     config.roots = roots;
     let mut parts = TemplateParts::new("test", grants(&[grant]));
-    parts.network = Some(Arc::new(Network::new(&config, true).unwrap()));
+    let network = Network::new(&config).unwrap();
+    network.trust();
+    parts.network = Some(Arc::new(network));
     Arc::new(Template::prepare(parts).unwrap())
 }
 

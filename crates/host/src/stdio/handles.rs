@@ -15,7 +15,7 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 
 use super::pipe::PipeWriter;
 use super::shared::{PERMIT_BYTES, WriteError};
-use super::{ClosedPipe, LogStream, Output, Shared};
+use super::{LogStream, Output, Shared};
 
 /// A guest's standard input.
 pub(crate) struct StdinHandle(pub(crate) Arc<Shared>);
@@ -61,7 +61,7 @@ impl OutputHandle {
                 self.pending = Some(bytes);
                 Ok(())
             }
-            Err(TrySendError::Closed(_)) => Err(StreamError::Trap(ClosedPipe.into())),
+            Err(TrySendError::Closed(_)) => Err(StreamError::Trap(self.shared.closed().into())),
         }
     }
 }
@@ -102,7 +102,7 @@ impl OutputStream for OutputHandle {
     fn check_write(&mut self) -> StreamResult<usize> {
         let Output::Pipe(PipeWriter(sender)) = self.output() else { return Ok(PERMIT_BYTES) };
         if sender.is_closed() {
-            return Err(StreamError::Trap(ClosedPipe.into()));
+            return Err(StreamError::Trap(self.shared.closed().into()));
         }
         let full = self.pending.is_some() || sender.capacity() == 0;
         Ok(if full { 0 } else { PERMIT_BYTES })
@@ -140,12 +140,14 @@ impl AsyncWrite for AsyncOutput {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let chunk = &bytes[..bytes.len().min(PERMIT_BYTES)];
         if let Some(pipe) = &mut self.pipe {
-            ready!(pipe.poll_reserve(cx)).map_err(|_| io::Error::other(ClosedPipe))?;
+            let reserved = ready!(pipe.poll_reserve(cx));
+            reserved.map_err(|_| io_error(WriteError::Closed(self.shared.closed())))?;
         }
         self.shared.spend(chunk.len()).map_err(io_error)?;
         match &mut self.pipe {
             Some(pipe) => {
-                pipe.send_item(Bytes::copy_from_slice(chunk)).map_err(|_| io::Error::other(ClosedPipe))?;
+                let sent = pipe.send_item(Bytes::copy_from_slice(chunk));
+                sent.map_err(|_| io_error(WriteError::Closed(self.shared.closed())))?;
             }
             None => self.shared.write_through(self.stream, chunk).map_err(io_error)?,
         }

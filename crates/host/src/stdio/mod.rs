@@ -3,7 +3,8 @@
 //! Everything is streamed: bytes leave as the guest writes them and are never collected. Three uses:
 //!
 //! - `tombolo run` hands on its own streams ([`Stdio::inherit`]), a terminal stays a terminal, and a reader that
-//!   went away ends the guest with [`ClosedPipe`], as SIGPIPE ends a native program;
+//!   went away ends the guest with [`ClosedPipe`], as SIGPIPE ends a native program (in 0.3, where a stream cannot
+//!   trap, the guest gets an error, and [`Guest::output_ended`](crate::Guest::output_ended) says so afterwards);
 //! - a function of a server logs line by line into a [`LogSink`];
 //! - a CGI program reads its request from [`Input::reader`] and answers into an [`output_pipe`], which holds it
 //!   back while nobody reads.
@@ -24,7 +25,7 @@ pub use input::Input;
 pub use lines::{LINE_BYTES_MAX, LogSink};
 pub use output::Output;
 pub use pipe::{OutputReader, output_pipe};
-pub use shared::ClosedPipe;
+pub use shared::{ClosedPipe, OutputEnd};
 
 pub(crate) use handles::{OutputHandle, StdinHandle};
 pub(crate) use shared::{Shared, Slot, WriteError};

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags};
@@ -21,6 +21,15 @@ pub(super) const PERMIT_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the reader of the program's output is gone")]
 pub struct ClosedPipe;
+
+/// Why a guest's output went no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputEnd {
+    /// Nobody reads it any more.
+    Closed,
+    /// It was more than the limit says.
+    Limit(LimitHit),
+}
 
 /// Why bytes could not be written.
 #[derive(Debug)]
@@ -50,6 +59,11 @@ impl Slot {
             Arc::new(Shared::new(stdio, self.limit))
         })
     }
+
+    /// Why the guest's output went no further, once it did not.
+    pub(crate) fn ended(&self) -> Option<OutputEnd> {
+        self.used.as_ref()?.ended.get().copied()
+    }
 }
 
 /// The three streams of one guest.
@@ -59,6 +73,7 @@ pub(crate) struct Shared {
     stderr: Channel,
     left_bytes: AtomicU64,
     limit: Option<LimitHit>,
+    ended: OnceLock<OutputEnd>,
 }
 
 pub(super) struct Channel {
@@ -75,6 +90,7 @@ impl Shared {
             stderr: channel(stdio.stderr),
             left_bytes: AtomicU64::new(limit.and_then(|limit| limit.value.raw()).unwrap_or(u64::MAX)),
             limit,
+            ended: OnceLock::new(),
         }
     }
 
@@ -100,7 +116,7 @@ impl Shared {
             match &self.channel(stream).output {
                 Output::Pipe(pipe) => {
                     let sent = pipe.0.send(Bytes::copy_from_slice(chunk)).await;
-                    sent.map_err(|_| WriteError::Closed(ClosedPipe))?;
+                    sent.map_err(|_| WriteError::Closed(self.closed()))?;
                 }
                 _ => self.write_through(stream, chunk)?,
             }
@@ -112,8 +128,8 @@ impl Shared {
     pub(super) fn write_through(&self, stream: LogStream, bytes: &[u8]) -> Result<(), WriteError> {
         match &self.channel(stream).output {
             Output::Discard | Output::Pipe(_) => Ok(()),
-            Output::Stdout => write_all(rustix::stdio::stdout(), bytes),
-            Output::Stderr => write_all(rustix::stdio::stderr(), bytes),
+            Output::Stdout => self.write_all(rustix::stdio::stdout(), bytes),
+            Output::Stderr => self.write_all(rustix::stdio::stderr(), bytes),
             Output::Log { sink, request } => {
                 let mut lines = self.channel(stream).lines.lock().unwrap_or_else(PoisonError::into_inner);
                 lines.push(bytes, |line| sink.line(*request, stream, line));
@@ -128,8 +144,31 @@ impl Shared {
         let spend = |left: u64| left.checked_sub(len as u64);
         match self.left_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
             Ok(_) => Ok(()),
-            Err(_) => Err(WriteError::Limit(limit)),
+            Err(_) => {
+                self.ended.get_or_init(|| OutputEnd::Limit(limit));
+                Err(WriteError::Limit(limit))
+            }
         }
+    }
+
+    /// Remembers that nobody reads any more.
+    pub(super) fn closed(&self) -> ClosedPipe {
+        self.ended.get_or_init(|| OutputEnd::Closed);
+        ClosedPipe
+    }
+
+    fn write_all(&self, fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), WriteError> {
+        while !bytes.is_empty() {
+            match rustix::io::write(fd, bytes) {
+                Ok(0) => return Err(WriteError::Io(io::ErrorKind::WriteZero.into())),
+                Ok(n) => bytes = &bytes[n..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => wait_writable(fd)?,
+                Err(Errno::PIPE) => return Err(WriteError::Closed(self.closed())),
+                Err(errno) => return Err(WriteError::Io(errno.into())),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -143,20 +182,6 @@ impl Drop for Shared {
             lines.finish(|line| sink.line(request, stream, line));
         }
     }
-}
-
-fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), WriteError> {
-    while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(0) => return Err(WriteError::Io(io::ErrorKind::WriteZero.into())),
-            Ok(n) => bytes = &bytes[n..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait_writable(fd)?,
-            Err(Errno::PIPE) => return Err(WriteError::Closed(ClosedPipe)),
-            Err(errno) => return Err(WriteError::Io(errno.into())),
-        }
-    }
-    Ok(())
 }
 
 /// Someone who shares the stream made it non-blocking; the guest did not ask for that.

@@ -80,6 +80,7 @@ async fn both_streams_share_one_limit_and_hitting_it_names_it() {
         panic!("another error");
     };
     assert_eq!(hit.value.to_string(), "10B");
+    assert_eq!(slot.ended(), Some(OutputEnd::Limit(hit)));
 }
 
 #[tokio::test]
@@ -114,6 +115,7 @@ async fn a_reader_that_went_away_ends_the_guest() {
     let Err(StreamError::Trap(trap)) = handle.check_write() else { panic!("no trap") };
     assert!(trap.downcast_ref::<ClosedPipe>().is_some());
     assert!(matches!(slot.open().write(LogStream::Stdout, b"x").await, Err(WriteError::Closed(_))));
+    assert_eq!(slot.ended(), Some(OutputEnd::Closed));
 }
 
 #[tokio::test]
@@ -129,4 +131,18 @@ async fn input_comes_from_bytes_or_a_reader_and_is_shared_by_its_handles() {
     }
     let mut closed = Box::into_pin(Input::closed().async_stream());
     assert_eq!(closed.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn streams_of_0_3_report_their_end_afterwards() {
+    use tokio::io::AsyncWriteExt as _;
+    let (stdout, mut reader) = output_pipe(4);
+    let mut slot = Slot::new(Stdio { stdout, ..Stdio::null() }, limit("output=4B"));
+    let handle = OutputHandle::new(Arc::clone(slot.open()), LogStream::Stdout);
+    let mut stream = Box::into_pin(handle.async_stream());
+    stream.write_all(b"1234").await.unwrap();
+    assert_eq!(reader.next().await.unwrap(), "1234");
+    assert_eq!(slot.ended(), None);
+    stream.write_all(b"5").await.unwrap_err();
+    assert!(matches!(slot.ended(), Some(OutputEnd::Limit(_))));
 }
