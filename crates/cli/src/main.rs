@@ -1,1 +1,59 @@
-fn main(){}
+//! The `tombolo` binary: arguments → meaning → the crates below.
+
+mod args;
+mod compile;
+mod compiled;
+mod exit;
+mod grants;
+mod inspect;
+mod man;
+mod network;
+mod notice;
+mod plan;
+mod program;
+mod run;
+mod serve;
+mod version;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = match args::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => return args::explain(&error).into(),
+    };
+    match command(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            notice!("{failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+fn command(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Serve(args) => serve::serve(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Compile(args) => compile::compile(&args),
+        Command::Grants(args) => grants::grants(&args),
+        Command::New(args) => own(tombolo_dev::cli::new(&args)),
+        Command::Build(args) => own(tombolo_dev::cli::build(&args)),
+        Command::Dev(args) => own(tombolo_dev::cli::dev(&args)),
+        Command::Test(args) => own(tombolo_dev::cli::test(&args)),
+        Command::Doctor(args) => own(tombolo_dev::cli::doctor(&args)),
+        Command::Wit(args) => own(tombolo_dev::cli::wit(&args)),
+        Command::Completions(args) => man::completions(&args),
+        Command::Man(args) => man::man(&args),
+        Command::CompilerChild { arguments } => Ok(compile::child(&arguments)),
+    }
+}
+
+/// A developer's command: its own exit code, or an error of tombolo's.
+fn own(result: Result<u8, tombolo_dev::DevError>) -> Result<Exit, Failure> {
+    Ok(Exit::Program(result?))
+}

@@ -37,7 +37,9 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) fn start(scenario: &str, kind: Namespaces) -> Result<Front, Failed> {
-        Front::start_with(scenario, kind, |command| drop(command.process_group(0)))
+        Front::start_with(scenario, kind, |command| {
+            command.process_group(0);
+        })
     }
 
     /// As the change says; without one, in a process group of its own, as a shell starts a job.

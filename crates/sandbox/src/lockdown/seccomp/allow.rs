@@ -3,6 +3,9 @@
 use super::entry::Check::{Bits, Is, Null, OwnProcess};
 use super::entry::{Check, Entry, allow, allow_if, no_such_call};
 
+/// This thread's own process in the place of a pid descriptor (`PIDFD_SELF`, Linux 6.14).
+const PIDFD_SELF: u32 = (-10_000_i32).cast_unsigned();
+
 /// For every cell: compute, wait, read and write what is open, start threads, end.
 pub(super) const ALWAYS: &[Entry] = &[
     // What is open.
@@ -55,6 +58,11 @@ pub(super) const ALWAYS: &[Entry] = &[
     allow(libc::SYS_munmap, "giving back memory"),
     allow(libc::SYS_mremap, "growing memory"),
     allow(libc::SYS_madvise, "giving back an instance's pages"),
+    allow_if(
+        libc::SYS_process_madvise,
+        &[&[Is(0, PIDFD_SELF)]],
+        "giving back many instances' pages at once; of this process only",
+    ),
     allow(libc::SYS_brk, "the C library's heap"),
     allow(libc::SYS_membarrier, "publishing code to other processors"),
     // Threads of this process.

@@ -121,6 +121,10 @@ fn arguments_are_looked_at() {
     assert!(
         ask(&strict, libc::SYS_tgkill, &[own, 5, 6]) && !ask(&strict, libc::SYS_tgkill, &[own + 1, 5, 6])
     );
+    // Pages of this process, not of another one.
+    let this_process = u64::from((-10_000_i32).cast_unsigned());
+    assert!(ask(&strict, libc::SYS_process_madvise, &[this_process]));
+    assert!(!ask(&strict, libc::SYS_process_madvise, &[7]));
     // Reading a limit, not writing one, and not of another process; a pointer has 64 bits.
     assert!(ask(&strict, libc::SYS_prlimit64, &[0, 7, 0, 1 << 40]));
     assert!(

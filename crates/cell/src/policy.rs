@@ -1,0 +1,134 @@
+//! From grants to the kernel's rules: the second wall is made from the very lines that the first one asks.
+
+use std::ops::RangeInclusive;
+
+use tombolo_host::Template;
+use tombolo_sandbox::{Access, FileRule, Network, Policy};
+use tombolo_spec::grant::{HostPattern, Ports};
+use tombolo_spec::{Grant, GrantSet};
+
+/// Where name servers answer when an answer is too large for a datagram.
+const DNS_PORT: u16 = 53;
+
+/// A grant of more ports than this gets no rule for each: Landlock has rules for ports, not for ranges.
+const PORT_RULES_MAX: usize = 1024;
+
+/// The rules of a process that runs only this function.
+pub fn policy(template: &Template) -> Policy<'_> {
+    let files = template.dirs().iter().map(|dir| FileRule {
+        fd: dir.fd(),
+        access: if dir.writable() { Access::ReadWrite } else { Access::ReadOnly },
+    });
+    let needs = NetworkNeeds::of(template.grants());
+    Policy { files: files.collect(), udp: needs.udp, network: needs.network(), ..Policy::default() }
+}
+
+/// Whether any grant needs a network. Without one, the cell gets an empty network namespace.
+pub fn needs_network(grants: &GrantSet) -> bool {
+    grants.iter().any(|(_, grant)| {
+        matches!(
+            grant,
+            Grant::Http { .. }
+                | Grant::TcpConnect { .. }
+                | Grant::ListenTcp { .. }
+                | Grant::UdpConnect { .. }
+                | Grant::Dns { .. }
+        )
+    })
+}
+
+/// What the grants together need of the network.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct NetworkNeeds {
+    connect: Vec<u16>,
+    bind: Vec<u16>,
+    any_port: bool,
+    udp: bool,
+    some: bool,
+}
+
+impl NetworkNeeds {
+    fn of(grants: &GrantSet) -> NetworkNeeds {
+        let mut needs = NetworkNeeds { some: needs_network(grants), ..NetworkNeeds::default() };
+        for (_, grant) in grants.iter() {
+            match grant {
+                Grant::Http { url, .. } => needs.connect_to(&url.host, &url.ports),
+                Grant::TcpConnect { host, ports } => needs.connect_to(host, ports),
+                Grant::ListenTcp { port } => needs.bind.push(*port),
+                Grant::UdpConnect { host, .. } => {
+                    needs.udp = true;
+                    needs.resolve(host);
+                }
+                Grant::Dns { pattern } => needs.resolve(pattern),
+                _ => {}
+            }
+        }
+        needs
+    }
+
+    fn connect_to(&mut self, host: &HostPattern, ports: &Ports) {
+        self.resolve(host);
+        let ranges: Vec<RangeInclusive<u16>> = ports.ranges().collect();
+        let count: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+        if self.connect.len() + count > PORT_RULES_MAX {
+            self.any_port = true;
+        } else {
+            self.connect.extend(ranges.into_iter().flatten());
+        }
+    }
+
+    /// A name has to be looked up: by UDP, or TCP for a long answer.
+    fn resolve(&mut self, host: &HostPattern) {
+        if !matches!(host, HostPattern::Addresses(_)) {
+            self.udp = true;
+            self.connect.push(DNS_PORT);
+        }
+    }
+
+    fn network(self) -> Network {
+        if !self.some {
+            return Network::None;
+        }
+        Network::Tcp { connect: self.connect, bind: self.bind, any: self.any_port }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(lines: &[&str], connect: &[u16], bind: &[u16], udp: bool) {
+        let grants = lines.iter().map(|line| line.parse().expect("the test's grants parse")).collect();
+        let needs = NetworkNeeds::of(&grants);
+        assert_eq!((needs.udp, needs.any_port), (udp, false));
+        assert_eq!(
+            needs.network(),
+            Network::Tcp { connect: connect.to_vec(), bind: bind.to_vec(), any: false }
+        );
+    }
+
+    #[test]
+    fn ports_are_those_of_the_grants_and_of_the_name_service() {
+        check(&["http GET https://api.example.com/*"], &[53, 443], &[], true);
+        check(&["http GET http://127.0.0.1:8080/*"], &[8080], &[], false);
+        check(&["tcp connect 10.0.0.7:5432-5433"], &[5432, 5433], &[], false);
+        check(&["listen tcp 9000"], &[], &[9000], false);
+        check(&["udp connect 10.0.0.7:514"], &[], &[], true);
+        check(&["dns *.example.com"], &[53], &[], true);
+    }
+
+    #[test]
+    fn more_ports_than_there_can_be_rules_for_open_all() {
+        let grants = ["tcp connect 10.0.0.7:*".parse().expect("a grant")].into_iter().collect();
+        assert!(NetworkNeeds::of(&grants).any_port);
+    }
+
+    #[test]
+    fn grants_that_need_no_network_get_none() {
+        let lines = ["dir /srv as /srv read", "env A=b", "random", "clock 1ms", "kv readings read"];
+        let grants = lines.iter().map(|line| line.parse().expect("a grant")).collect();
+        assert!(!needs_network(&grants));
+        assert_eq!(NetworkNeeds::of(&grants).network(), Network::None);
+    }
+}

@@ -1,0 +1,37 @@
+//! Puts a store under its budget.
+
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::budget::HasBudget;
+use crate::meter;
+
+/// How a guest is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// On a fiber of its own (`call_async`): it gives way to other tasks at each tick.
+    Async,
+    /// On the thread's own stack (`call`): it keeps the thread until it returns.
+    Sync,
+}
+
+/// Installs the limits of the store's budget. To be called before anything is instantiated in the store.
+///
+/// Limits of processor time and the deadline hold while a [`Ticker`](crate::Ticker) of the store's engine runs.
+/// Processor time is exact for calls within [`metered`](crate::metered) or [`metered_call`](crate::metered_call);
+/// otherwise each tick that the guest notices counts in full.
+pub fn arm<T: HasBudget + 'static>(store: &mut Store<T>, calls: Calls) {
+    let limits = store.data_mut().budget().limits();
+    let fuel = usize::try_from(limits.hostcall_fuel().bytes()).unwrap_or(usize::MAX);
+    let handles = usize::try_from(limits.handles()).unwrap_or(usize::MAX);
+    store.limiter(|data| data.budget());
+    store.set_hostcall_fuel(fuel);
+    store.set_max_component_handles(handles);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |mut context| {
+        context.data_mut().budget().tick(meter::used_now())?;
+        Ok(match calls {
+            Calls::Async => UpdateDeadline::Yield(1),
+            Calls::Sync => UpdateDeadline::Continue(1),
+        })
+    });
+}

@@ -1,0 +1,133 @@
+//! The clock that interrupts guests: one thread of the process, awake only while guests run.
+//!
+//! ```text
+//!            first guard            last guard dropped, LINGER ticks later
+//!  no thread ───────────▶ ticking ──────────────────────────────────────────▶ parked
+//!                            ▲                      next guard                  │
+//!                            └──────────────────────────────────────────────────┘
+//! ```
+//!
+//! A guard costs one atomic addition while the thread ticks. The thread lingers, so that a steady flow of short
+//! calls does not wake it for each of them; an idle process has no timer.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use wasmtime::EngineWeak;
+
+use crate::engine::Engine;
+
+/// Time between two ticks.
+pub const TICK: Duration = Duration::from_millis(1);
+
+/// Ticks without a guest after which the thread parks.
+const LINGER: u32 = 50;
+/// The thread calls nothing deep.
+const STACK_BYTES: usize = 64 * 1024;
+
+static CLOCK: Clock = Clock {
+    guests: AtomicUsize::new(0),
+    parked: AtomicBool::new(false),
+    thread: OnceLock::new(),
+    starting: Mutex::new(()),
+    engines: Mutex::new(Vec::new()),
+};
+
+struct Clock {
+    /// Guards that live.
+    guests: AtomicUsize,
+    /// Set by the thread before it parks, cleared by whoever wakes it.
+    parked: AtomicBool,
+    thread: OnceLock<Thread>,
+    /// Held while the thread is started.
+    starting: Mutex<()>,
+    engines: Mutex<Vec<EngineWeak>>,
+}
+
+/// Advances the epochs of an engine while at least one [`TickerGuard`] of the process lives.
+#[derive(Clone)]
+pub struct Ticker(());
+
+/// Keeps the clock running.
+pub struct TickerGuard(());
+
+impl Ticker {
+    /// Puts `engine` under the process' clock. No thread is started yet.
+    pub fn new(engine: &Engine) -> Ticker {
+        let mut engines = lock(&CLOCK.engines);
+        engines.retain(|engine| engine.upgrade().is_some());
+        engines.push(engine.raw().weak());
+        Ticker(())
+    }
+
+    /// Runs the clock for as long as the guard lives. The first guard of a process starts the thread.
+    ///
+    /// # Errors
+    /// The operating system's, when it refuses the thread. Guests then cannot be interrupted.
+    pub fn guard(&self) -> io::Result<TickerGuard> {
+        let thread = CLOCK.thread()?;
+        let guard = TickerGuard(());
+        CLOCK.guests.fetch_add(1, SeqCst);
+        // Either this load sees that the thread is about to park, or the thread sees the guest: both sides write
+        // first and read then, in one total order.
+        if CLOCK.parked.load(SeqCst) && CLOCK.parked.swap(false, SeqCst) {
+            thread.unpark();
+        }
+        Ok(guard)
+    }
+}
+
+impl Drop for TickerGuard {
+    fn drop(&mut self) {
+        CLOCK.guests.fetch_sub(1, SeqCst);
+    }
+}
+
+impl Clock {
+    fn thread(&'static self) -> io::Result<&'static Thread> {
+        if let Some(thread) = self.thread.get() {
+            return Ok(thread);
+        }
+        let _starting = lock(&self.starting);
+        if let Some(thread) = self.thread.get() {
+            return Ok(thread);
+        }
+        let builder = thread::Builder::new().name("tombolo-ticker".to_owned()).stack_size(STACK_BYTES);
+        let started = builder.spawn(|| self.run())?;
+        Ok(self.thread.get_or_init(|| started.thread().clone()))
+    }
+
+    fn run(&self) {
+        let mut idle = 0;
+        loop {
+            thread::sleep(TICK);
+            self.tick();
+            idle = if self.guests.load(SeqCst) > 0 { 0 } else { idle + 1 };
+            if idle > LINGER {
+                self.park();
+                idle = 0;
+            }
+        }
+    }
+
+    fn tick(&self) {
+        for engine in lock(&self.engines).iter().filter_map(EngineWeak::upgrade) {
+            engine.increment_epoch();
+        }
+    }
+
+    fn park(&self) {
+        self.parked.store(true, SeqCst);
+        while self.guests.load(SeqCst) == 0 && self.parked.load(SeqCst) {
+            thread::park();
+        }
+        self.parked.store(false, SeqCst);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,105 @@
+//! The directories of a function, opened before it runs.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
+use tombolo_spec::{Access, Grant, GrantId, GrantSet};
+use wasmtime_wasi::filesystem::Dir;
+use wasmtime_wasi::{FsPerms, OpenMode};
+
+/// Whether file operations may hold up the thread that runs the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocking {
+    /// Yes: the fastest, and right for a process with one guest or with fast local disks.
+    Inline,
+    /// No: each operation goes to a pool of threads, which costs some microseconds, and a slow disk holds up only
+    /// the guest that uses it.
+    Pool,
+}
+
+/// A granted directory that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("grant {grant:?}: cannot open {path}: {source}", path = path.display())]
+pub struct OpenDirError {
+    /// The grant as it is written.
+    pub grant: String,
+    /// The directory on this machine.
+    pub path: PathBuf,
+    /// The kernel's answer.
+    pub source: io::Error,
+}
+
+/// A directory of this machine that a guest sees.
+#[derive(Clone)]
+pub struct GrantedDir {
+    /// Open, and shared by all instances.
+    pub(crate) dir: Dir,
+    pub(crate) guest: Arc<str>,
+    pub(crate) grant: GrantId,
+}
+
+impl GrantedDir {
+    /// The open directory, for rules of the layers below.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.dir.dir.as_fd()
+    }
+
+    /// Whether the guest may change what is in it.
+    pub fn writable(&self) -> bool {
+        self.dir.perms == FsPerms::ReadWrite
+    }
+
+    /// The grant it comes from.
+    pub fn grant(&self) -> &GrantId {
+        &self.grant
+    }
+}
+
+/// All directories of a function.
+#[derive(Clone)]
+pub(crate) struct Dirs {
+    pub(crate) list: Vec<GrantedDir>,
+    pub(crate) blocking: Blocking,
+}
+
+impl Dirs {
+    /// Opens the directory of each `dir` grant, in order. Here links are followed: who writes the grant names the
+    /// place.
+    pub(crate) fn open(grants: &GrantSet, base: &Path, blocking: Blocking) -> Result<Dirs, OpenDirError> {
+        let mut list = Vec::new();
+        for (id, grant) in grants.iter() {
+            let Grant::Dir { host, guest, access } = grant else { continue };
+            let path = base.join(host.as_str());
+            let file = open_dir(&path).map_err(|source| OpenDirError {
+                grant: id.text().to_owned(),
+                path: path.clone(),
+                source,
+            })?;
+            list.push(GrantedDir {
+                dir: shared(file, *access, blocking),
+                guest: guest.as_str().into(),
+                grant: id.clone(),
+            });
+        }
+        Ok(Dirs { list, blocking })
+    }
+}
+
+fn shared(file: File, access: Access, blocking: Blocking) -> Dir {
+    // With the bypass, WASI defends nothing: a read-only grant is the kernel layer's to hold.
+    let access = if cfg!(feature = "bypass-wasi-fs-checks") { Access::ReadWrite } else { access };
+    let (perms, mode) = match access {
+        Access::Read => (FsPerms::ReadOnly, OpenMode::READ),
+        Access::ReadWrite => (FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE),
+    };
+    Dir::new(file, perms, mode, blocking == Blocking::Inline)
+}
+
+fn open_dir(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}

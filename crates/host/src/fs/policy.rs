@@ -1,0 +1,164 @@
+//! What a guest may do with a path, and how that is counted.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
+use tombolo_spec::{Access, Grant, GrantSet};
+
+use super::beneath::{self, Follow, Opened, PathError};
+use super::dirs::{Blocking, Dirs, GrantedDir};
+use crate::ledger::{Ledger, Reason, Refused};
+
+/// A directory that a guest holds: one of its grants' or one below.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) file: Arc<File>,
+    /// The place of the granted directory in [`Dirs::list`].
+    pub(crate) dir: usize,
+}
+
+impl Site {
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// The directories of a function with all that decides about them.
+#[derive(Clone, Copy)]
+pub(crate) struct FsPolicy<'a> {
+    pub(crate) dirs: &'a Dirs,
+    pub(crate) grants: &'a GrantSet,
+    pub(crate) ledger: &'a Ledger,
+}
+
+impl FsPolicy<'_> {
+    /// Whether paths below this site may be changed; a refusal is recorded.
+    ///
+    /// # Errors
+    /// `EPERM` when the grant is for reading only.
+    pub(crate) fn may_write(&self, site: &Site, path: &str) -> Result<(), Errno> {
+        let Some(dir) = self.dirs.list.get(site.dir) else { return Err(Errno::BADF) };
+        if dir.writable() {
+            return Ok(());
+        }
+        self.refuse(dir, path, Access::ReadWrite, Reason::ReadOnly, Some(self.writable(dir)));
+        Err(Errno::PERM)
+    }
+
+    /// Counts an operation and says what the guest gets: `EPERM` for a refusal, else what the kernel said.
+    pub(crate) fn settle<T>(
+        &self,
+        site: &Site,
+        path: &str,
+        access: Access,
+        result: Result<T, PathError>,
+    ) -> Result<T, Errno> {
+        let Some(dir) = self.dirs.list.get(site.dir) else { return Err(Errno::BADF) };
+        let reason = match result {
+            Err(PathError::Escapes) => Reason::OutsideDir,
+            Err(PathError::Special(kind)) => Reason::SpecialFile(kind_name(kind)),
+            Err(PathError::Os(errno)) => {
+                self.ledger.used(&dir.grant);
+                return Err(errno);
+            }
+            Ok(done) => {
+                self.ledger.used(&dir.grant);
+                return Ok(done);
+            }
+        };
+        self.refuse(dir, path, access, reason, None);
+        Err(Errno::PERM)
+    }
+
+    fn refuse(&self, dir: &GrantedDir, path: &str, access: Access, reason: Reason, remedy: Option<String>) {
+        let request = format!("dir {}/{} {access}", dir.guest.trim_end_matches('/'), path.escape_debug());
+        self.ledger.refused(Refused { request: &request, near: Some(&dir.grant), reason, remedy });
+    }
+
+    /// The same grant with the right to write.
+    fn writable(&self, dir: &GrantedDir) -> String {
+        match self.grants.get(dir.grant.index()) {
+            Some((_, Grant::Dir { host, guest, .. })) => {
+                Grant::Dir { host: host.clone(), guest: guest.clone(), access: Access::ReadWrite }.to_string()
+            }
+            _ => dir.grant.text().to_owned(),
+        }
+    }
+}
+
+/// What a guest wants to open, in the words of all WASI versions.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OpenRequest {
+    pub(crate) follow: bool,
+    pub(crate) create: bool,
+    pub(crate) exclusive: bool,
+    pub(crate) truncate: bool,
+    pub(crate) directory: bool,
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+impl OpenRequest {
+    /// Whether the open itself or what can be done with its result changes something.
+    pub(crate) fn writes(&self) -> bool {
+        self.create || self.truncate || self.write
+    }
+
+    /// Whether the result can be read: always, unless it was asked for writing alone.
+    pub(crate) fn reads(&self) -> bool {
+        self.read || !self.write
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        if self.writes() { Access::ReadWrite } else { Access::Read }
+    }
+
+    /// # Errors
+    /// `EINVAL` for a directory that is to be created or cut.
+    pub(crate) fn check(&self) -> Result<(), Errno> {
+        let makes = self.create || self.exclusive || self.truncate;
+        if self.directory && makes { Err(Errno::INVAL) } else { Ok(()) }
+    }
+
+    /// Opens it. Blocks.
+    pub(crate) fn open(&self, dir: &File, path: &str) -> Result<Opened, PathError> {
+        let follow = if self.follow { Follow::Yes } else { Follow::No };
+        beneath::open(dir.as_fd(), path, self.flags(), follow)
+    }
+
+    fn flags(&self) -> OFlags {
+        let mut flags = match (self.reads(), self.writes()) {
+            (true, true) => OFlags::RDWR,
+            (false, true) => OFlags::WRONLY,
+            _ => OFlags::RDONLY,
+        };
+        flags.set(OFlags::CREATE, self.create);
+        flags.set(OFlags::EXCL, self.create && self.exclusive);
+        flags.set(OFlags::TRUNC, self.truncate);
+        flags.set(OFlags::DIRECTORY, self.directory);
+        flags
+    }
+}
+
+/// Does file work where it may block.
+pub(crate) async fn run<R: Send + 'static>(
+    blocking: Blocking,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> R {
+    match blocking {
+        Blocking::Inline => work(),
+        Blocking::Pool => wasmtime_wasi::runtime::spawn_blocking(work).await,
+    }
+}
+
+fn kind_name(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Fifo => "FIFO",
+        FileType::Socket => "socket",
+        FileType::BlockDevice | FileType::CharacterDevice => "device",
+        _ => "special file",
+    }
+}

@@ -1,0 +1,71 @@
+//! What `wasi:http` 0.2 and 0.3 ask of their embedder.
+
+use std::sync::Arc;
+
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode as CodeP2;
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode as CodeP3;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::client;
+use crate::egress::InstanceNet;
+use crate::template::Template;
+
+/// The most that one write of a body takes over from a guest, in bytes.
+const CHUNK_BYTES_MAX: usize = 64 * 1024;
+
+/// Sends a guest's requests.
+pub(crate) struct Hooks {
+    template: Arc<Template>,
+    net: Option<Arc<InstanceNet>>,
+}
+
+impl Hooks {
+    pub(crate) fn new(template: Arc<Template>) -> Hooks {
+        Hooks { template, net: None }
+    }
+
+    /// The guest's network, made with its first use.
+    pub(crate) fn net(&mut self) -> Arc<InstanceNet> {
+        let made = || Arc::new(InstanceNet::new(Arc::clone(&self.template)));
+        Arc::clone(self.net.get_or_insert_with(made))
+    }
+}
+
+type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+
+impl WasiHttpHooks for Hooks {
+    /// The host header is written from the URL that was checked.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _consumed: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        let net = self.net();
+        Box::new(async move {
+            let response = client::send(net, request, options.unwrap_or_default()).await?;
+            let driver: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(async { Ok(()) });
+            Ok((response, driver))
+        })
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES_MAX
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES_MAX
+    }
+
+    fn p2_error_from_connect(&mut self, _error: &std::io::Error) -> CodeP2 {
+        CodeP2::DestinationUnavailable
+    }
+
+    fn p3_error_from_connect(&mut self, _error: &std::io::Error) -> CodeP3 {
+        CodeP3::DestinationUnavailable
+    }
+}

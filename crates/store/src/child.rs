@@ -1,0 +1,72 @@
+//! The compiler process itself.
+
+use std::io::{Read, Write};
+
+use tombolo_engine::{Engine, EngineClass, EngineOptions, Target};
+
+/// The hidden subcommand under which a program calls [`compiler_main`].
+pub const COMPILE_COMMAND: &str = "__compile";
+
+/// How the process ends, as its exit code.
+pub(crate) mod exit {
+    pub(crate) const DONE: u8 = 0;
+    /// The artifact cannot be compiled; standard error says why.
+    pub(crate) const INVALID: u8 = 1;
+    /// Something else went wrong; standard error says what.
+    pub(crate) const FAILED: u8 = 2;
+}
+
+/// The arguments that tell the compiler process what to compile for.
+pub(crate) fn arguments(options: &EngineOptions) -> Vec<String> {
+    let mut arguments = vec![options.class.to_string(), options.stack_bytes.to_string()];
+    arguments.extend(options.target.map(|target| target.to_string()));
+    arguments
+}
+
+/// Reads an artifact from `input`, compiles it as `arguments` (those behind [`COMPILE_COMMAND`]) say and writes the
+/// code to `output`, complaints to `errors`. Returns the process' exit code.
+pub fn compiler_main(
+    arguments: &[String],
+    input: &mut dyn Read,
+    output: &mut dyn Write,
+    errors: &mut dyn Write,
+) -> u8 {
+    let (code, complaint) = match run(arguments, input, output) {
+        Ok(()) => return exit::DONE,
+        Err(Failure::Invalid(complaint)) => (exit::INVALID, complaint),
+        Err(Failure::Other(complaint)) => (exit::FAILED, complaint),
+    };
+    // The parent reads the exit code too, so a complaint that cannot be written is not lost altogether.
+    let _ = writeln!(errors, "{complaint}");
+    code
+}
+
+enum Failure {
+    Invalid(String),
+    Other(String),
+}
+
+fn run(arguments: &[String], input: &mut dyn Read, output: &mut dyn Write) -> Result<(), Failure> {
+    let options = parse(arguments).map_err(Failure::Other)?;
+    let mut artifact = Vec::new();
+    input.read_to_end(&mut artifact).map_err(|error| other("reading the artifact", &error))?;
+    let engine = Engine::new(&options).map_err(|error| other("starting", &error))?;
+    let code = engine.compile(&artifact).map_err(|error| Failure::Invalid(error.to_string()))?;
+    output.write_all(&code).and_then(|()| output.flush()).map_err(|error| other("writing the code", &error))
+}
+
+fn other(doing: &str, error: &dyn std::error::Error) -> Failure {
+    Failure::Other(format!("{doing}: {error}"))
+}
+
+fn parse(arguments: &[String]) -> Result<EngineOptions, String> {
+    let [class, stack, target @ ..] = arguments else {
+        return Err(format!("usage: {COMPILE_COMMAND} CLASS STACK [TARGET]"));
+    };
+    let class: EngineClass = class.parse()?;
+    let target = target.first().map(|target| target.parse::<Target>()).transpose();
+    let mut options =
+        EngineOptions::new(class).with_compiler(true).with_target(target.map_err(|error| error.to_string())?);
+    options.stack_bytes = stack.parse().map_err(|_| format!("{stack:?} is no number of bytes"))?;
+    Ok(options)
+}

@@ -1,0 +1,173 @@
+//! Compiling in a process of its own.
+//!
+//! A compiler is a large program that reads hostile input. It runs in a child process that holds three pipes and
+//! nothing else, has a fixed address space and a fixed time, and is thrown away. Whatever it comes to, the caller
+//! gets the code or one error.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tombolo_engine::EngineOptions;
+use tombolo_sandbox::{Rlimits, spawn_limited};
+use tombolo_spec::ByteSize;
+use tombolo_spec::units::Time;
+
+use crate::child::{COMPILE_COMMAND, arguments, exit};
+use crate::pump::{Interrupted, Said, SizeLimits, pump};
+
+/// The most that is taken for compiled code; a Python component is about 35 MiB.
+const CODE_BYTES_MAX: usize = 512 << 20;
+/// The most that is kept of what the compiler complains.
+const COMPLAINT_BYTES_MAX: usize = 16 << 10;
+
+/// What one compilation may use up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompilerLimits {
+    pub time: Duration,
+    /// Address space of the compiler process.
+    pub memory: ByteSize,
+}
+
+impl Default for CompilerLimits {
+    /// A Python component, the largest in common use, takes about 4 s and 1 GiB.
+    fn default() -> CompilerLimits {
+        CompilerLimits { time: Duration::from_secs(120), memory: ByteSize::mib(4096) }
+    }
+}
+
+/// Compiles artifacts in one-shot child processes.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    program: PathBuf,
+    prefix: Vec<OsString>,
+    limits: CompilerLimits,
+}
+
+/// Why there is no compiled code.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileFailed {
+    /// The artifact is at fault, and the text says where.
+    #[error("{0}")]
+    Invalid(String),
+    #[error("compiling took longer than {}: the artifact is too large or made to be hard to compile", Time(*.0))]
+    Time(Duration),
+    #[error(
+        "compiling needed more than {0} of memory: the artifact is too large or made to be hard to compile"
+    )]
+    Memory(ByteSize),
+    #[error("the compiled code is larger than {0}")]
+    TooLarge(ByteSize),
+    #[error("the compiler crashed (signal {signal}): the artifact hits a flaw of the compiler{}", said(.complaint))]
+    Crashed { signal: i32, complaint: String },
+    #[error("the compiler was killed from outside, perhaps because the machine is out of memory; try again")]
+    Killed,
+    #[error("the compiler could not be started: {0}")]
+    Start(io::Error),
+    #[error("the compiler could not be talked to: {0}")]
+    Talk(io::Error),
+    #[error("the compiler failed: {0}")]
+    Failed(String),
+}
+
+impl Compiler {
+    /// A compiler that runs `program`, with `prefix` as its first arguments, which must end in
+    /// [`compiler_main`](crate::compiler_main).
+    pub fn new(program: PathBuf, prefix: Vec<OsString>, limits: CompilerLimits) -> Compiler {
+        Compiler { program, prefix, limits }
+    }
+
+    /// A compiler that runs this very program as `program __compile …`, even if its file was replaced meanwhile.
+    pub fn this_program(limits: CompilerLimits) -> Compiler {
+        Compiler::new(PathBuf::from("/proc/self/exe"), vec![COMPILE_COMMAND.into()], limits)
+    }
+
+    /// The limits of each compilation.
+    pub fn limits(&self) -> CompilerLimits {
+        self.limits
+    }
+
+    /// Compiles `artifact` (binary or text) for `options`.
+    ///
+    /// # Errors
+    /// [`CompileFailed`] for every way in which that can end without code.
+    pub fn compile(&self, artifact: &[u8], options: &EngineOptions) -> Result<Vec<u8>, CompileFailed> {
+        let deadline = Instant::now() + self.limits.time;
+        let mut child =
+            spawn_limited(self.command(options), &self.rlimits()).map_err(CompileFailed::Start)?;
+        let sizes = SizeLimits { output: CODE_BYTES_MAX, errors: COMPLAINT_BYTES_MAX };
+        match pump(&mut child, artifact, deadline, sizes) {
+            Ok(said) => {
+                let status = child.wait().map_err(CompileFailed::Talk)?;
+                self.verdict(status, said)
+            }
+            Err(interrupted) => Err(self.end(&mut child, interrupted)),
+        }
+    }
+
+    fn command(&self, options: &EngineOptions) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.prefix)
+            .args(arguments(options))
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// The processor time is a backstop for the deadline: it also ends a compiler whose parent is gone.
+    fn rlimits(&self) -> Rlimits {
+        Rlimits {
+            address_space: Some(self.limits.memory.bytes()),
+            cpu_seconds: Some(self.limits.time.as_secs().saturating_add(1)),
+            file_size: Some(0),
+            open_files: Some(64),
+        }
+    }
+
+    fn verdict(&self, status: ExitStatus, said: Said) -> Result<Vec<u8>, CompileFailed> {
+        let complaint = String::from_utf8_lossy(&said.errors).trim().to_owned();
+        match status.code().map(u8::try_from) {
+            Some(Ok(exit::DONE)) => Ok(said.output),
+            Some(Ok(exit::INVALID)) => Err(CompileFailed::Invalid(complaint)),
+            Some(_) if complaint.is_empty() => Err(CompileFailed::Failed(status.to_string())),
+            Some(_) => Err(CompileFailed::Failed(complaint)),
+            None => Err(self.by_signal(status.signal().unwrap_or_default(), complaint)),
+        }
+    }
+
+    fn by_signal(&self, signal: i32, complaint: String) -> CompileFailed {
+        // The words of Rust's allocator when it is refused memory.
+        let out_of_memory = complaint.contains("memory allocation of");
+        match Signal::from_named_raw(signal) {
+            Some(Signal::ABORT) if out_of_memory => CompileFailed::Memory(self.limits.memory),
+            Some(Signal::XCPU) => CompileFailed::Time(self.limits.time),
+            Some(Signal::KILL) => CompileFailed::Killed,
+            _ => CompileFailed::Crashed { signal, complaint },
+        }
+    }
+
+    /// Ends a child that is not to go on.
+    fn end(&self, child: &mut Child, interrupted: Interrupted) -> CompileFailed {
+        let ended = child.kill().and_then(|()| child.wait().map(drop));
+        match (interrupted, ended) {
+            (Interrupted::Io(error), _) | (_, Err(error)) => CompileFailed::Talk(error),
+            (Interrupted::Deadline, Ok(())) => CompileFailed::Time(self.limits.time),
+            (Interrupted::TooMuchOutput, Ok(())) => CompileFailed::TooLarge(ByteSize(CODE_BYTES_MAX as u64)),
+        }
+    }
+}
+
+fn said(complaint: &str) -> String {
+    match complaint.is_empty() {
+        true => String::new(),
+        false => format!(": {complaint}"),
+    }
+}

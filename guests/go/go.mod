@@ -1,0 +1,3 @@
+module tombolo.example/guests
+
+go 1.24

@@ -1,0 +1,2 @@
+;; Asks for 1 GiB before it begins.
+(module (memory (export "memory") 16384) (func (export "_start")))
