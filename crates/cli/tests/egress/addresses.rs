@@ -3,18 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 
 /// A host of the public internet.
-pub const PUBLIC: &str = "93.184.215.14";
+pub(crate) const PUBLIC: &str = "93.184.215.14";
 /// A host of a private network.
-pub const PRIVATE: &str = "10.0.0.7";
+pub(crate) const PRIVATE: &str = "10.0.0.7";
 /// The guest's machine, which has a public address.
-pub const OWN: &str = "8.8.4.1";
+pub(crate) const OWN: &str = "8.8.4.1";
 /// The same over IPv6.
-pub const OWN6: &str = "2a00:1450:4000::1";
+pub(crate) const OWN6: &str = "2a00:1450:4000::1";
 /// The one name server.
-pub const NAME_SERVER: &str = "8.8.5.53";
+pub(crate) const NAME_SERVER: &str = "8.8.5.53";
 
 /// Each of a kind that only a grant with this very address reaches.
-pub const SPECIAL: [&str; 23] = [
+pub(crate) const SPECIAL: [&str; 23] = [
     "10.0.0.7",
     "172.16.0.1",
     "172.31.255.254",
@@ -41,7 +41,7 @@ pub const SPECIAL: [&str; 23] = [
 ];
 
 /// An IPv6 address that stands for `10.0.0.7` to somebody on the way, and a grant that means it so.
-pub const EMBEDDED: [&str; 8] = [
+pub(crate) const EMBEDDED: [&str; 8] = [
     "::10.0.0.7",
     "::ffff:0:10.0.0.7",
     "64:ff9b::10.0.0.7",
@@ -54,7 +54,7 @@ pub const EMBEDDED: [&str; 8] = [
 ];
 
 /// IPv6 addresses with a private address inside that no grant can mean, for they may end elsewhere too.
-pub const AMBIGUOUS: [&str; 4] = [
+pub(crate) const AMBIGUOUS: [&str; 4] = [
     // Teredo with a private client, and with a private server.
     "2001:0:5db8:d70e::f5ff:fff8",
     "2001:0:a00:7::a247:28f1",
@@ -64,7 +64,7 @@ pub const AMBIGUOUS: [&str; 4] = [
 ];
 
 /// Addresses that reach this machine or many at once; TCP connects to few of them.
-pub const NOWHERE: [&str; 9] = [
+pub(crate) const NOWHERE: [&str; 9] = [
     "0.0.0.0",
     "::",
     "0.1.2.3",
@@ -77,19 +77,19 @@ pub const NOWHERE: [&str; 9] = [
 ];
 
 /// The address as the host of a URL.
-pub fn in_url(address: &str) -> String {
+pub(crate) fn in_url(address: &str) -> String {
     if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }
 
-pub fn at(address: &str, port: u16) -> SocketAddr {
+pub(crate) fn at(address: &str, port: u16) -> SocketAddr {
     SocketAddr::new(ip(address), port)
 }
 
-pub fn ip(address: &str) -> IpAddr {
+pub(crate) fn ip(address: &str) -> IpAddr {
     address.parse().expect("an address")
 }
 
 /// All of [`SPECIAL`], [`EMBEDDED`], [`AMBIGUOUS`] and [`NOWHERE`].
-pub fn never_unasked() -> Vec<&'static str> {
+pub(crate) fn never_unasked() -> Vec<&'static str> {
     [&SPECIAL[..], &EMBEDDED, &AMBIGUOUS, &NOWHERE].concat()
 }

@@ -8,14 +8,14 @@ use std::thread;
 
 /// What a name has.
 #[derive(Clone, Debug)]
-pub enum Record {
+pub(crate) enum Record {
     Address(IpAddr),
     Alias(String),
 }
 
 /// The names that exist, and what was asked for.
 #[derive(Clone, Default)]
-pub struct Zone(Arc<Mutex<Inner>>);
+pub(crate) struct Zone(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
@@ -33,18 +33,18 @@ const FOUND: u16 = 0x8400;
 const NO_SUCH_NAME: u16 = 0x8403;
 
 impl Zone {
-    pub fn set(&self, name: &str, answers: Vec<Vec<Record>>) {
+    pub(crate) fn set(&self, name: &str, answers: Vec<Vec<Record>>) {
         self.inner().names.insert(name.to_owned(), answers);
     }
 
     /// The names that were asked for since the last call, once for each question for an IPv4 address.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let asked = std::mem::take(&mut self.inner().asked);
         asked.into_iter().filter(|(_, kind)| *kind == A).map(|(name, _)| name).collect()
     }
 
     /// Answers as long as this process lives.
-    pub fn serve(&self, datagrams: UdpSocket, streams: TcpListener) {
+    pub(crate) fn serve(&self, datagrams: UdpSocket, streams: TcpListener) {
         let zone = self.clone();
         thread::spawn(move || {
             let mut question = [0; 1500];

@@ -18,7 +18,7 @@ const INSIDE: &str = "TOMBOLO_EGRESS_INSIDE";
 const DONE: &str = "the case ran to its end";
 
 /// Runs a test in namespaces of its own: the test's program starts itself again there.
-pub fn inside<F: Fn()>(name: &str, case: F) {
+pub(crate) fn inside<F: Fn()>(name: &str, case: F) {
     if std::env::var_os(INSIDE).is_some() {
         case();
         eprintln!("{DONE}");
@@ -38,14 +38,14 @@ pub fn inside<F: Fn()>(name: &str, case: F) {
 }
 
 /// The internet's end of the cable. It vanishes with this process.
-pub struct Internet {
+pub(crate) struct Internet {
     process: Child,
     _resolv_conf: TempDir,
 }
 
 impl Internet {
     /// Lays the cable and connects this process' namespace with it.
-    pub fn connect() -> Internet {
+    pub(crate) fn connect() -> Internet {
         // It ends when its standard input does, however this process ends.
         let mut process = Command::new("unshare")
             .args(["--net", "sh", "-c", "echo ready && exec cat"])
@@ -85,7 +85,7 @@ impl Internet {
     }
 
     /// What `make` makes there: a socket stays in the namespace in which it was made.
-    pub fn there<T: Send + 'static>(&self, make: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn there<T: Send + 'static>(&self, make: impl FnOnce() -> T + Send + 'static) -> T {
         let namespace = File::open(format!("/proc/{}/ns/net", self.process.id())).expect("it is there");
         let thread = std::thread::spawn(move || {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))

@@ -7,33 +7,33 @@ use std::thread;
 use crate::addresses::{OWN, PRIVATE, PUBLIC};
 
 /// Every address has a server on this port.
-pub const WEB: u16 = 80;
+pub(crate) const WEB: u16 = 80;
 /// Only [`PRIVATE`] has one on this port.
-pub const PRIVATE_WEB: u16 = 81;
+pub(crate) const PRIVATE_WEB: u16 = 81;
 /// [`PUBLIC`], [`PRIVATE`] and the guest's own machine answer datagrams to this port.
-pub const ECHO: u16 = 7777;
+pub(crate) const ECHO: u16 = 7777;
 /// Ports from which only servers send datagrams.
-pub const SERVED: [u16; 2] = [53, ECHO];
+pub(crate) const SERVED: [u16; 2] = [53, ECHO];
 
 /// A socket that waits for others.
-pub enum Peer {
+pub(crate) enum Peer {
     Stream(TcpListener),
     Datagram(UdpSocket),
 }
 
 /// The sockets of the internet.
-pub fn far() -> Vec<Peer> {
+pub(crate) fn far() -> Vec<Peer> {
     vec![stream("[::]", WEB), stream(PRIVATE, PRIVATE_WEB), datagram(PUBLIC), datagram(PRIVATE)]
 }
 
 /// The sockets of the guest's own machine.
-pub fn near() -> Vec<Peer> {
+pub(crate) fn near() -> Vec<Peer> {
     vec![stream("[::]", WEB), datagram(OWN), datagram("127.0.0.1")]
 }
 
 impl Peer {
     /// Answers as long as this process lives.
-    pub fn serve(self) {
+    pub(crate) fn serve(self) {
         thread::spawn(move || match self {
             Peer::Stream(listener) => {
                 for stream in listener.incoming().flatten() {

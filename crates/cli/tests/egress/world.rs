@@ -13,7 +13,7 @@ use crate::peers::{far, near};
 use crate::tap::Tap;
 
 /// The guests: WASI 0.2 and 0.3. They take the same acts.
-pub const GUESTS: [&str; 2] = ["rust-net", "rust-net-p3"];
+pub(crate) const GUESTS: [&str; 2] = ["rust-net", "rust-net-p3"];
 
 /// How a guest learns that something was refused, by the interface's own error codes.
 const REFUSALS: [&str; 8] = [
@@ -28,15 +28,15 @@ const REFUSALS: [&str; 8] = [
 ];
 
 /// One thing that a guest tries, as its arguments.
-pub type Act = Vec<String>;
+pub(crate) type Act = Vec<String>;
 
 /// An [`Act`] from its words.
-pub fn act(words: &[&str]) -> Act {
+pub(crate) fn act(words: &[&str]) -> Act {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// Runs a test in a world of its own, if this machine can have one. Problems are gathered until its end.
-pub fn in_world<F: Fn(&World)>(case: F) {
+pub(crate) fn in_world<F: Fn(&World)>(case: F) {
     // The test's own path, as the harness knows it: `egress::names::a_test::{{closure}}`.
     let name = type_name::<F>().trim_end_matches("::{{closure}}");
     let (_program, name) = name.split_once("::").expect("a test is in a module");
@@ -48,7 +48,7 @@ pub fn in_world<F: Fn(&World)>(case: F) {
     });
 }
 
-pub struct World {
+pub(crate) struct World {
     zone: Zone,
     tap: Tap,
     problems: RefCell<Vec<String>>,
@@ -56,12 +56,12 @@ pub struct World {
 }
 
 /// What came of a run.
-pub struct Ran {
-    pub done: Done,
+pub(crate) struct Ran {
+    pub(crate) done: Done,
     /// Where packets went.
-    pub reached: BTreeSet<SocketAddr>,
+    pub(crate) reached: BTreeSet<SocketAddr>,
     /// The names that were asked for.
-    pub asked: Vec<String>,
+    pub(crate) asked: Vec<String>,
 }
 
 impl World {
@@ -79,23 +79,23 @@ impl World {
     }
 
     /// Lets a name lead to these addresses.
-    pub fn name(&self, name: &str, addresses: &[&str]) {
+    pub(crate) fn name(&self, name: &str, addresses: &[&str]) {
         self.rotating_name(name, &[addresses]);
     }
 
     /// Lets a name lead elsewhere each time it is asked for.
-    pub fn rotating_name(&self, name: &str, answers: &[&[&str]]) {
+    pub(crate) fn rotating_name(&self, name: &str, answers: &[&[&str]]) {
         let records = |addresses: &&[&str]| addresses.iter().map(|text| Record::Address(ip(text))).collect();
         self.zone.set(name, answers.iter().map(records).collect());
     }
 
     /// Lets a name be another one's.
-    pub fn alias(&self, name: &str, to: &str) {
+    pub(crate) fn alias(&self, name: &str, to: &str) {
         self.zone.set(name, vec![vec![Record::Alias(to.to_owned())]]);
     }
 
     /// Runs a guest that does these acts in one instance.
-    pub fn run(&self, program: &str, grants: &[&str], acts: &[Act]) -> Ran {
+    pub(crate) fn run(&self, program: &str, grants: &[&str], acts: &[Act]) -> Ran {
         let mut command = tombolo(["run", "--limit", "outbound-requests=1000"]);
         command.args(grants.iter().flat_map(|grant| ["--grant", grant]));
         command.arg(guest(program)).args(acts.join(&"then".to_owned()));
@@ -104,7 +104,7 @@ impl World {
     }
 
     /// Each act is refused, and no packet leaves; the names in `asked` alone are looked up.
-    pub fn refuses_asking(&self, program: &str, grants: &[&str], acts: &[Act], asked: &[&str]) {
+    pub(crate) fn refuses_asking(&self, program: &str, grants: &[&str], acts: &[Act], asked: &[&str]) {
         let ran = self.run(program, grants, acts);
         let told: Vec<&str> = ran.done.stdout.lines().collect();
         self.check(told.len() == acts.len(), &format!("{program} said something else"), &ran, acts);
@@ -119,12 +119,12 @@ impl World {
     }
 
     /// Each act is refused, and nobody is even asked for a name.
-    pub fn refuses(&self, program: &str, grants: &[&str], acts: &[Act]) {
+    pub(crate) fn refuses(&self, program: &str, grants: &[&str], acts: &[Act]) {
         self.refuses_asking(program, grants, acts, &[]);
     }
 
     /// Each act works, and packets go to these addresses alone, which answer.
-    pub fn reaches(&self, program: &str, grants: &[&str], acts: &[Act], addresses: &[SocketAddr]) {
+    pub(crate) fn reaches(&self, program: &str, grants: &[&str], acts: &[Act], addresses: &[SocketAddr]) {
         let ran = self.run(program, grants, acts);
         self.check(ran.done.code == Some(0), &format!("{program} failed under {grants:?}"), &ran, acts);
         let expected: BTreeSet<SocketAddr> = addresses.iter().copied().collect();
@@ -136,7 +136,7 @@ impl World {
     }
 
     /// Keeps a problem in mind with what there is to see.
-    pub fn check(&self, holds: bool, problem: &str, ran: &Ran, acts: &[Act]) {
+    pub(crate) fn check(&self, holds: bool, problem: &str, ran: &Ran, acts: &[Act]) {
         if !holds {
             let Ran { done, reached, asked } = ran;
             self.problems.borrow_mut().push(format!(
