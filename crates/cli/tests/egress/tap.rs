@@ -21,16 +21,12 @@ const SYN: u8 = 2;
 const ACK: u8 = 16;
 
 /// A tap on all interfaces of the namespace in which it was made, loopback included.
-<<<<<<< HEAD
-pub(crate) struct Tap(OwnedFd);
-=======
 pub(crate) struct Tap(Arc<Taken>);
 
 struct Taken {
     socket: OwnedFd,
     reached: Mutex<BTreeSet<SocketAddr>>,
 }
->>>>>>> net
 
 impl Tap {
     pub(crate) fn new() -> Tap {
@@ -52,9 +48,6 @@ impl Tap {
     ///
     /// The kernel hands a packet to the tap before the call that sent it returns, so none is missing.
     pub(crate) fn reached(&self) -> BTreeSet<SocketAddr> {
-<<<<<<< HEAD
-        let mut reached = BTreeSet::new();
-=======
         let mut reached = std::mem::take(&mut *self.0.take());
         reached.remove(&at(NAME_SERVER, 53));
         reached
@@ -70,7 +63,6 @@ impl Taken {
     /// Takes all packets that are there.
     fn take(&self) -> MutexGuard<'_, BTreeSet<SocketAddr>> {
         let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
->>>>>>> net
         let mut packet = [0; 2048];
         while let Ok((length, _)) = recv(&self.socket, &mut packet[..], RecvFlags::DONTWAIT) {
             reached.extend(destination(&packet[..length]));

@@ -57,11 +57,7 @@ pub(crate) struct World {
 
 /// What came of a run.
 pub(crate) struct Ran {
-<<<<<<< HEAD
-    pub done: Done,
-=======
     pub(crate) done: Done,
->>>>>>> net
     /// Where packets went.
     pub(crate) reached: BTreeSet<SocketAddr>,
     /// The names that were asked for.
