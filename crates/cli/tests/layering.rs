@@ -164,6 +164,9 @@ fn sources(folder: &Path) -> Box<dyn Iterator<Item = (String, String)>> {
         if path.is_dir() {
             return sources(&path);
         }
+        if path.extension().is_none_or(|end| end != "rs") {
+            return Box::new(std::iter::empty());
+        }
         let content = std::fs::read_to_string(&path).expect("sources are text");
         Box::new(std::iter::once((path.display().to_string(), content)))
     }))

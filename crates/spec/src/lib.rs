@@ -13,6 +13,7 @@ pub mod manifest;
 mod name;
 pub mod net;
 mod suggest;
+mod text;
 pub mod trigger;
 pub mod units;
 

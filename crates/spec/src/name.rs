@@ -8,7 +8,7 @@ use std::str::FromStr;
 /// A name: 1 to 63 of `a-z`, `0-9` and `-`, with a letter or digit at both ends (an RFC 1123 label).
 ///
 /// So a name is never a path, never looks like a flag, and no two names look alike.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
 /// The longest name, in characters.
@@ -83,7 +83,7 @@ fn remedy(text: &str) -> String {
     let guess: String = text.to_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
     let guess = guess.trim_matches('-');
     let rule = format!("names are 1 to {NAME_CHARS_MAX} of a-z, 0-9 and -");
-    if text.is_ascii() && !guess.is_empty() && fault(guess).is_none() && !text.contains("..") {
+    if text.is_ascii() && !text.contains(['/', '\\']) && fault(guess).is_none() {
         format!("{rule}, e.g. {guess:?}")
     } else {
         rule

@@ -19,10 +19,11 @@ fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 /// The longest word worth comparing: known ones are shorter.
 const CHARS_MAX: usize = 32;
 
-/// Edits between two words: insert, delete, replace, swap of neighbours.
+/// Edits between two words, capitals aside: insert, delete, replace, swap of neighbours.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) =
-        (a.chars().take(CHARS_MAX).collect(), b.chars().take(CHARS_MAX).collect());
+    let letters =
+        |word: &str| word.chars().take(CHARS_MAX).map(|c| c.to_ascii_lowercase()).collect::<Vec<_>>();
+    let (a, b) = (letters(a), letters(b));
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
     for i in 0..=a.len() {
         for j in 0..=b.len() {

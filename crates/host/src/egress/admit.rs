@@ -40,7 +40,11 @@ impl NetPolicy<'_> {
 
     /// Those of `addresses` that may be reached, in their order. `ask` makes the request for one of them; each
     /// refusal is recorded.
-    pub(crate) fn admit<'r>(&self, addresses: &[IpAddr], ask: impl Fn(IpAddr) -> Request<'r>) -> Vec<Admitted> {
+    pub(crate) fn admit<'r>(
+        &self,
+        addresses: &[IpAddr],
+        ask: impl Fn(IpAddr) -> Request<'r>,
+    ) -> Vec<Admitted> {
         addresses.iter().filter_map(|address| self.admit_one(*address, &ask(*address))).collect()
     }
 
@@ -83,7 +87,13 @@ impl NetPolicy<'_> {
             return false;
         }
         let named = self.grants.get(grant.index()).and_then(|(_, grant)| pattern(grant));
-        !matches!(named, Some(HostPattern::Addresses(_))) && self.network.own.contains(address)
+        !matches!(named, Some(HostPattern::Addresses(_))) && self.leads_here(address)
+    }
+
+    /// Also by a translator on the way, to which the address stands for one of this machine.
+    fn leads_here(&self, address: IpAddr) -> bool {
+        let own = &self.network.own;
+        own.contains(address) || net::readings(address).any(|reading| own.contains(reading))
     }
 }
 

@@ -7,24 +7,29 @@ use std::fmt;
 
 /// Reads `host:ports`; an IPv6 address or range stands in brackets.
 pub(super) fn host_and_ports(word: &Word) -> Result<(HostPattern, Ports), Flaw> {
-    let at = |error: Invalid| error.at(word.at.clone());
     if word.text.contains("://") {
         return Err(word.flaw("a scheme before the host", "leave it out: write HOST:PORTS"));
     }
     if word.text.contains('@') {
         return Err(word.flaw("a user name before the host", "leave it out: write HOST:PORTS"));
     }
-    let (host, ports) = split(&word.text).map_err(at)?;
-    let Some(ports) = ports else {
-        return Err(word.flaw("no port", format!("write the port too, e.g. {}:443", word.text)));
-    };
-    Ok((host.parse().map_err(at)?, Ports::parse(ports).map_err(at)?))
+    match host_and_optional_ports(&word.text) {
+        Ok((host, Some(ports))) => Ok((host, ports)),
+        Ok((_, None)) => Err(word.flaw("no port", format!("write the port too, e.g. {}:443", word.text))),
+        Err(error) => Err(error.at(word.at.clone())),
+    }
+}
+
+/// Reads `host` or `host:ports`.
+pub(super) fn host_and_optional_ports(text: &str) -> Result<(HostPattern, Option<Ports>), Invalid> {
+    let (host, ports) = split(text)?;
+    Ok((host.parse()?, ports.map(Ports::parse).transpose()?))
 }
 
 const BRACKETS: &str = "put an IPv6 address, and only the address, in brackets: [fd00::1]:443";
 
 /// Splits `host[:ports]` and takes the brackets off.
-pub(super) fn split(text: &str) -> Result<(&str, Option<&str>), Invalid> {
+fn split(text: &str) -> Result<(&str, Option<&str>), Invalid> {
     if let Some(rest) = text.strip_prefix('[') {
         let Some((host, rest)) = rest.split_once(']') else {
             return Err(Invalid::new("a [ without ]", BRACKETS));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 /// HTTP methods: a list such as `GET,POST`, or `*` for any. `GET` does not include `HEAD`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Methods {
     /// `*`: any method but `CONNECT`, which opens a tunnel and is no request for a URL.
     Any,

@@ -4,15 +4,18 @@
 //! Grants form a lattice under [`Grant::covers`] and [`Grant::meet`], and what they mean is [`Grant::permits`].
 
 mod authority;
+mod canonical;
 mod conflict;
 mod host;
 mod lattice;
+mod meaning;
 mod methods;
 mod parse;
 mod path;
 mod permits;
 mod ports;
 mod print;
+mod refusal;
 mod request;
 mod set;
 mod topic;
@@ -20,16 +23,18 @@ mod union;
 mod url;
 mod url_path;
 
+pub use canonical::canonical_path;
 pub use conflict::Conflict;
 pub use host::{Host, HostName, HostPattern};
 pub use methods::Methods;
 pub use path::{GuestPath, HostPath};
 pub use ports::Ports;
+pub use refusal::Refusal;
 pub use request::Request;
 pub use set::{GrantId, GrantSet};
 pub use topic::{Level, TopicPattern};
 pub use url::{Scheme, UrlPattern};
-pub use url_path::{PathPattern, Segment, canonical_path};
+pub use url_path::{PathPattern, Segment};
 
 use crate::line::SyntaxError;
 use crate::name::Name;

@@ -155,15 +155,14 @@ fn listen_port(word: &Word) -> Result<u16, Flaw> {
 fn http(rest: &mut Words<'_>) -> Result<Grant, Flaw> {
     let first = rest.word("methods such as GET,POST")?;
     if rest.words.len() == 0 && first.text.contains(['.', ':', '/']) {
-        let scheme = if first.text.contains("://") { "" } else { "https://" };
-        let path = if first.text.trim_start_matches("https://").trim_start_matches("http://").contains('/') {
-            ""
-        } else {
-            "/*"
-        };
-        let what = if scheme.is_empty() { "no methods before the URL" } else { "no methods and no scheme" };
-        return Err(first
-            .flaw(what, format!("write http GET {scheme}{}{path}, or http * … for any method", first.text)));
+        let (scheme, bare) = first.text.split_once("://").unwrap_or(("", first.text.trim_start_matches('/')));
+        let what = if scheme.is_empty() { "no methods and no scheme" } else { "no methods before the URL" };
+        let scheme = if scheme.is_empty() { "https" } else { scheme };
+        let path = if bare.contains('/') { "" } else { "/*" };
+        return Err(first.flaw(
+            what,
+            format!("write http GET {scheme}://{bare}{path}, or * for GET if any method will do"),
+        ));
     }
     Ok(Grant::Http { methods: Methods::parse(first)?, url: UrlPattern::parse(rest.word("a URL")?)? })
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A path on this machine, absolute or relative, without `.`, empty or inner `..` components.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostPath(String);
 
 impl HostPath {
@@ -116,7 +116,7 @@ impl fmt::Display for HostPath {
 }
 
 /// The name under which a guest sees a folder: absolute and normal, or `.` for its current folder.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GuestPath(String);
 
 impl GuestPath {
@@ -145,7 +145,7 @@ impl FromStr for GuestPath {
         }
         if !text.starts_with('/') {
             let what = format!("the guest path {text:?} is not absolute");
-            return Err(Invalid::new(what, format!("write /{}", text.trim_start_matches("./"))));
+            return Err(Invalid::new(what, format!("write /{}", text.trim_start_matches(['.', '/']))));
         }
         if components(text).any(|part| part == "..") {
             return Err(Invalid::new(

@@ -1,6 +1,6 @@
 //! What a grant means: the accesses it permits.
 
-use super::url_path::canonical_path;
+use super::canonical::canonical_path;
 use super::{Grant, Host, HostPattern, Request};
 use std::borrow::Cow;
 use std::cell::OnceCell;

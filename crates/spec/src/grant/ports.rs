@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 /// A set of ports, 1 to 65535: `443`, `80,443`, `8000-8100`, or `*` for all.
 ///
 /// Kept as ascending ranges that neither touch nor overlap, so that equal sets are equal values.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ports(Vec<(u16, u16)>);
 
 impl Ports {
@@ -57,8 +57,12 @@ impl Ports {
         }
         let ranges: Option<Vec<_>> = text.split(',').map(range).collect();
         ranges.and_then(Self::of).ok_or_else(|| {
-            let remedy = "write a port from 1 to 65535, a list 80,443, a range 8000-8100, or * for all";
-            Invalid::new(format!("{text:?} are no ports"), remedy)
+            let what = if text.is_empty() {
+                "no port behind the colon".to_owned()
+            } else {
+                format!("{text:?} is no port")
+            };
+            Invalid::new(what, "write a port from 1 to 65535, a list 80,443, a range 8000-8100, or * for all")
         })
     }
 

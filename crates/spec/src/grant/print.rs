@@ -52,12 +52,6 @@ impl fmt::Display for Grant {
     }
 }
 
-impl fmt::Debug for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 fn connect(f: &mut fmt::Formatter<'_>, kind: GrantKind, host: &HostPattern, ports: &Ports) -> fmt::Result {
     write!(f, "{kind} {}:{ports}", Bracketed { host, url: false })
 }

@@ -17,7 +17,7 @@ pub enum Level {
 /// An MQTT topic filter: `sensors/+/temperature`, `alerts/#`.
 ///
 /// `a/#` matches `a` too, and a wildcard in the first level matches no topic that starts with `$`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPattern {
     levels: Vec<Level>,
     rest: bool,

@@ -1,9 +1,8 @@
 //! The URLs of an `http` grant: scheme, host, ports and path.
 
-use super::authority::{Bracketed, split};
+use super::authority::{Bracketed, host_and_optional_ports};
 use super::url_path::PathPattern;
 use super::{HostPattern, Ports};
-use crate::invalid::Invalid;
 use crate::line::{Flaw, Quoted, Word};
 use std::fmt;
 
@@ -41,7 +40,7 @@ impl fmt::Display for Scheme {
 }
 
 /// The URLs of an `http` grant: `https://*.example.com:8443/v1/*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UrlPattern {
     /// `http` or `https`; never both.
     pub scheme: Scheme,
@@ -71,24 +70,29 @@ impl UrlPattern {
     }
 
     pub(crate) fn parse(word: &Word) -> Result<Self, Flaw> {
-        let at = |error: Invalid| error.at(word.at.clone());
         let (scheme, rest) = scheme(word)?;
         let (authority, path) = rest.split_at(authority_end(rest));
+        let start = word.text.len() - rest.len();
+        let at_authority = word.part(start..start + authority.len());
+        let at_path = word.part(start + authority.len()..word.text.len());
         if authority.contains('@') {
-            return Err(word.flaw(
-                "a user name in the URL",
-                "leave out what stands before the @; a password is a secret",
+            let remedy = "leave out what stands before the @; a password is a secret";
+            return Err(Flaw::new(at_authority, "a user name in the URL", remedy));
+        }
+        if authority.is_empty() {
+            return Err(Flaw::new(
+                at_authority,
+                "no host",
+                "write a name such as api.example.com, or an address",
             ));
         }
         if path.is_empty() {
             let remedy = format!("write {0}/* for every path, or {0}/ for the root only", word.text);
-            return Err(word.flaw("no path", remedy));
+            return Err(Flaw::new(at_path, "no path", remedy));
         }
-        let (host, ports) = split(authority).map_err(at)?;
-        let ports = ports.map_or_else(|| Ok(default_ports(scheme)), Ports::parse).map_err(at)?;
-        let host = host.parse().map_err(at)?;
-        let path = PathPattern::parse(path).map_err(at)?;
-        Ok(Self { scheme, host, ports, path })
+        let path = PathPattern::parse(path).map_err(|error| error.at(at_path))?;
+        let (host, ports) = host_and_optional_ports(authority).map_err(|error| error.at(at_authority))?;
+        Ok(Self { scheme, host, ports: ports.unwrap_or_else(|| default_ports(scheme)), path })
     }
 }
 
@@ -104,8 +108,9 @@ fn authority_end(rest: &str) -> usize {
 
 fn scheme(word: &Word) -> Result<(Scheme, &str), Flaw> {
     let Some((scheme, rest)) = word.text.split_once("://") else {
-        let path = if word.text.contains('/') { "" } else { "/*" };
-        return Err(word.flaw("no scheme", format!("write https://{}{path}", word.text)));
+        let bare = word.text.trim_start_matches('/');
+        let path = if bare.contains('/') { "" } else { "/*" };
+        return Err(word.flaw("no scheme", format!("write https://{bare}{path}")));
     };
     match scheme {
         "https" => Ok((Scheme::Https, rest)),

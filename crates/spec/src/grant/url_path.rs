@@ -1,11 +1,7 @@
-//! Paths of URLs: one canonical spelling, and patterns over it.
-//!
-//! Two programs that read one path differently are how a filter is walked around, so a path that can be read
-//! in two ways is never permitted: dot segments, plain or percent-encoded, also before a `;`; backslashes;
-//! control characters; and dots, slashes, backslashes or percent signs that are encoded twice.
+//! Patterns of URL paths.
 
+use super::canonical::{REMEDY, canonical_path, canonical_text};
 use crate::invalid::Invalid;
-use std::borrow::Cow;
 use std::fmt;
 
 /// One segment of a [`PathPattern`].
@@ -18,7 +14,7 @@ pub enum Segment {
 }
 
 /// The paths of a grant or of a route: `/v1/users`, `/v1/*/items`, `/v1/*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathPattern {
     /// The segments after the first slash.
     pub segments: Vec<Segment>,
@@ -26,17 +22,12 @@ pub struct PathPattern {
     pub rest: bool,
 }
 
-const REMEDY: &str = "write the path in its plain form, e.g. /v1/users or /v1/*";
-
 impl PathPattern {
     /// Reads a pattern; it must start with a slash and hold no query.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let fail = |what: &str, remedy| Err(Invalid::new(what, remedy));
         if text.contains('?') {
-            return fail(
-                "a query in the path",
-                "leave it out: a grant names paths, and any query goes with them",
-            );
+            return fail("a query in the path", "leave it out: any query goes with the path");
         }
         if text.contains('#') {
             return fail("a fragment in the path", "leave it out: it is never sent");
@@ -126,110 +117,6 @@ fn segment(raw: &str) -> Result<Segment, Invalid> {
         ));
     }
     Ok(Segment::Literal(canonical_text(raw)?.into_owned()))
-}
-
-/// The canonical spelling of a request's path: unreserved characters plain, others percent-encoded in upper
-/// case (RFC 3986, 6.2.2), `*` as `%2A`; without query. Fails on a path that can be read in two ways.
-pub fn canonical_path(path: &str) -> Result<Cow<'_, str>, Invalid> {
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    if !path.starts_with('/') {
-        return Err(Invalid::new("the path does not start with a slash", REMEDY));
-    }
-    canonical_text(path)
-}
-
-fn canonical_text(text: &str) -> Result<Cow<'_, str>, Invalid> {
-    refuse_ambiguous(text)?;
-    if text.bytes().all(|b| is_plain(b) || b == b'/') {
-        return Ok(Cow::Borrowed(text));
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut bytes = text.bytes();
-    while let Some(b) = bytes.next() {
-        if b == b'%' {
-            let byte = escape(&mut bytes).ok_or_else(|| ambiguous(text, "a % that is no escape"))?;
-            if is_unreserved(byte) { out.push(byte.into()) } else { push_escape(&mut out, byte) }
-        } else if is_plain(b) || b == b'/' {
-            out.push(b.into());
-        } else {
-            push_escape(&mut out, b);
-        }
-    }
-    Ok(Cow::Owned(out))
-}
-
-fn push_escape(out: &mut String, byte: u8) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.push('%');
-    out.push(HEX[usize::from(byte >> 4)].into());
-    out.push(HEX[usize::from(byte & 15)].into());
-}
-
-fn escape(bytes: &mut std::str::Bytes<'_>) -> Option<u8> {
-    let digit = |b: u8| (b as char).to_digit(16);
-    let high = digit(bytes.next()?)?;
-    let low = digit(bytes.next()?)?;
-    u8::try_from(high * 16 + low).ok()
-}
-
-fn is_unreserved(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"-._~".contains(&b)
-}
-
-/// Characters that stand for themselves in a path (RFC 3986 `pchar`), but for `*`, which patterns use.
-fn is_plain(b: u8) -> bool {
-    is_unreserved(b) || b"!$&'()+,;=:@".contains(&b)
-}
-
-fn ambiguous(text: &str, why: &str) -> Invalid {
-    Invalid::new(format!("the path {text:?} has {why}"), REMEDY)
-}
-
-fn refuse_ambiguous(text: &str) -> Result<(), Invalid> {
-    let decoded = decode(text.as_bytes());
-    if decoded.iter().any(|b| *b < 0x20 || *b == 0x7f) {
-        return Err(ambiguous(text, "a control character"));
-    }
-    if decoded.contains(&b'\\') {
-        return Err(ambiguous(text, "a backslash, which some servers read as a slash"));
-    }
-    let twice = decode(&decoded);
-    if twice.len() != decoded.len() && encoded_twice(&decoded) {
-        return Err(ambiguous(text, "a dot, slash, backslash or percent sign that is encoded twice"));
-    }
-    if decoded.split(|b| *b == b'/').any(is_dots) {
-        return Err(ambiguous(text, "a . or .. segment"));
-    }
-    Ok(())
-}
-
-fn encoded_twice(decoded: &[u8]) -> bool {
-    decoded.windows(3).any(|w| matches!(w.to_ascii_uppercase().as_slice(), b"%2E" | b"%2F" | b"%5C" | b"%25"))
-}
-
-/// Some servers cut `;parameters` off a segment before they look for dots.
-fn is_dots(segment: &[u8]) -> bool {
-    let name = segment.split(|b| *b == b';').next().unwrap_or_default();
-    name == b"." || name == b".."
-}
-
-fn decode(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&b, tail)) = rest.split_first() {
-        let hex = |b: &u8| (*b as char).to_digit(16);
-        match (b, tail.first().and_then(hex), tail.get(1).and_then(hex)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                rest = &tail[2..];
-            }
-            _ => {
-                out.push(b);
-                rest = tail;
-            }
-        }
-    }
-    out
 }
 
 impl fmt::Display for PathPattern {

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub type LimitError = SyntaxError;
 
 /// The limits in force: each one resolved, with a method of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Limits {
     values: [Option<u64>; LIMITS],
 }
@@ -121,6 +121,12 @@ getters! {
     outbound_requests: OutboundRequests -> u64 = |n| n;
     outbound_bytes: OutboundBytes -> ByteSize = ByteSize;
     connect_time: ConnectTime -> Duration = Duration::from_nanos;
+}
+
+impl fmt::Debug for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
 }
 
 impl fmt::Display for Lowered {

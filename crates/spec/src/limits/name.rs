@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A limit's name; what each one limits stands in the table, see [`LimitName::doc`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum LimitName {
     /// `memory`
@@ -68,7 +68,7 @@ pub enum Unit {
 }
 
 /// A value of a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitValue {
     /// No limit.
     None,

@@ -5,10 +5,11 @@ use super::{LimitError, LimitName, LimitValue, Limits, Lowered, Profile, Unit};
 use crate::invalid::Invalid;
 use crate::line::{Flaw, SyntaxError};
 use crate::units::{ByteSize, Rate, parse_duration};
+use std::fmt;
 use std::ops::Range;
 
 /// The limits that somebody wrote; the others keep their defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct LimitOverrides {
     pub(super) values: [Option<u64>; LIMITS],
 }
@@ -92,6 +93,12 @@ impl LimitOverrides {
             *slot = slot.or(limit.default(profile).raw());
         }
         Limits { values }
+    }
+}
+
+impl fmt::Debug for LimitOverrides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 

@@ -41,7 +41,9 @@ pub(super) fn read(text: &str, file: &str) -> Result<Manifest, Problems> {
 
 impl Reader<'_> {
     fn app(&mut self, table: &DeTable<'_>) -> Option<Manifest> {
-        self.unknown_keys(table, &APP_KEYS, "an app", app_hint);
+        // Behind a table's broken header, its keys seem to be the app's.
+        let known = if self.broken { [&APP_KEYS[..], &FUNCTION_KEYS].concat() } else { APP_KEYS.to_vec() };
+        self.unknown_keys(table, &known, "an app", app_hint);
         let name = self.required(table, "name", 0..0, "name = \"…\", the app's name");
         let name = name.and_then(|value| self.parsed(value, "name"));
         let version = self.required(table, "version", 0..0, "version = \"0.1.0\"");

@@ -1,6 +1,6 @@
 //! Problems of a manifest: all of them, each with its place and its remedy.
 
-use crate::line::caret;
+use crate::line::{caret, message};
 use std::fmt;
 use std::ops::Range;
 
@@ -19,6 +19,7 @@ pub struct Problem {
     pub what: String,
     /// What to do about it.
     pub remedy: String,
+    /// Empty for what is missing from the whole document.
     caret: String,
 }
 
@@ -87,7 +88,8 @@ impl<'t> Lines<'t> {
         let shown = self.text[line_start..].lines().next().unwrap_or_default();
         let at = (start - line_start).min(shown.len())..(end - line_start).min(shown.len());
         let column = self.text[line_start..start].chars().count() + 1;
-        Problem { file: file.to_owned(), line, column, what, remedy, caret: caret(shown, &at) }
+        let caret = if span == (0..0) { String::new() } else { caret(shown, &at) };
+        Problem { file: file.to_owned(), line, column, what: message(what), remedy: message(remedy), caret }
     }
 }
 
@@ -95,6 +97,6 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, column, what, remedy, .. } = self;
         write!(f, "{file}:{line}:{column}: {what}; {remedy}")?;
-        if f.alternate() { write!(f, "\n{}", self.caret) } else { Ok(()) }
+        if f.alternate() && !self.caret.is_empty() { write!(f, "\n{}", self.caret) } else { Ok(()) }
     }
 }

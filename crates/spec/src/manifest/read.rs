@@ -21,7 +21,7 @@ pub(super) struct Reader<'t> {
     file: &'t str,
     problems: Vec<Problem>,
     /// True when the text is no TOML: what seems to be missing may be hidden behind the fault.
-    broken: bool,
+    pub(super) broken: bool,
 }
 
 impl<'t> Reader<'t> {
@@ -89,7 +89,7 @@ impl<'t> Reader<'t> {
     ) {
         for (key, _) in table {
             let name = key.get_ref().as_ref();
-            if !known.contains(&name) {
+            if !known.contains(&name) && self.problems.len() < PROBLEMS_MAX {
                 let remedy = hint(name).unwrap_or_else(|| did_you_mean(name, known.iter().copied()));
                 self.problem(key.span(), format!("{} is no key of {what}", Shown(name)), remedy);
             }

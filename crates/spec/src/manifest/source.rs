@@ -2,11 +2,12 @@
 
 use crate::digest::Digest;
 use crate::invalid::Invalid;
+use crate::line::is_visible;
 use std::fmt;
 use std::str::FromStr;
 
 /// Where an artifact comes from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
     /// A file, relative to the manifest's folder.
     Path(String),
@@ -39,7 +40,7 @@ impl FromStr for Source {
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(Invalid::new(format!("components are not fetched over {scheme}://"), REMEDY));
         }
-        if text.is_empty() || text.contains('\0') {
+        if text.is_empty() || !is_visible(text) {
             return Err(Invalid::new(format!("{text:?} is no path"), REMEDY));
         }
         Ok(Self::Path(text.to_owned()))
@@ -53,7 +54,7 @@ impl FromStr for OciReference {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let fail = |what: String| Invalid::new(what, REMEDY);
         let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>().map_err(|error| fail(error.what))?)),
+            Some((rest, digest)) => (rest, Some(digest.parse::<Digest>()?)),
             None => (text, None),
         };
         let Some((registry, path)) = rest.split_once('/') else {

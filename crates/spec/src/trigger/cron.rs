@@ -58,8 +58,8 @@ impl Cron {
         self.fields[4]
     }
 
-    /// True when a day must fit one of both day fields, false when it must fit both: POSIX takes either when
-    /// neither field is `*`.
+    /// True when a day must fit one of both day fields, false when it must fit both: either is enough when
+    /// neither field starts with `*` (POSIX `crontab`, and Vixie cron for `*/2`).
     pub fn either_day(&self) -> bool {
         let starts = |i: usize| self.text.split(' ').nth(i).is_some_and(|field| field.starts_with('*'));
         !starts(2) && !starts(4)
@@ -72,7 +72,7 @@ impl FromStr for Cron {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let parts: Vec<String> = text.split_whitespace().map(str::to_ascii_lowercase).collect();
         if parts.len() != FIELDS.len() {
-            let what = format!("{} fields where a schedule has 5", parts.len());
+            let what = format!("a schedule has 5 fields, this has {}", parts.len());
             let remedy = "write minute, hour, day of month, month and day of week, e.g. 0 3 * * *";
             return Err(Invalid::new(what, remedy));
         }
@@ -92,6 +92,11 @@ impl FromStr for Cron {
 }
 
 impl Cron {
+    /// What is wrong with one field, if anything, so that an error can point at it.
+    pub(super) fn field_fault(index: usize, text: &str) -> Option<Invalid> {
+        FIELDS.get(index)?.read(&text.to_ascii_lowercase()).err()
+    }
+
     fn happens(&self) -> bool {
         const DAYS: [u32; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
         let first = self.days().trailing_zeros();

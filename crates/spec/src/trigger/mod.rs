@@ -17,7 +17,7 @@ use std::time::Duration;
 pub type TriggerError = SyntaxError;
 
 /// What wakes a function.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trigger {
     /// `http GET /api/*`: a request.
     Http(Route),

@@ -94,6 +94,12 @@ fn route_host(host: &str, word: &Word) -> Result<Option<HostPattern>, Flaw> {
 }
 
 fn cron(fields: &[Word]) -> Result<Trigger, Flaw> {
+    if fields.len() == 5 {
+        let faults = fields.iter().enumerate().map(|(i, word)| (word, Cron::field_fault(i, &word.text)));
+        if let Some((word, Some(fault))) = faults.into_iter().find(|(_, fault)| fault.is_some()) {
+            return Err(fault.at(word.at.clone()));
+        }
+    }
     let text = fields.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
     let at = fields.first().map_or(0, |word| word.at.start)..fields.last().map_or(0, |word| word.at.end);
     text.parse::<Cron>().map(Trigger::Cron).map_err(|error| error.at(at))

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 /// `GET,POST api.example.com/api/*`: methods, hosts if not all are meant, and paths.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
     /// Which methods.
     pub methods: Methods,

@@ -4,6 +4,7 @@ mod name;
 mod pattern;
 
 pub use name::HostName;
+pub(super) use name::PrivateZone;
 pub use pattern::HostPattern;
 
 use crate::invalid::Invalid;

@@ -9,17 +9,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 /// A DNS name in its canonical form: lower case, punycode, no trailing dot, at most 253 characters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostName(String);
 
 /// A zone that does not exist on the public internet, and the classes of addresses its names may lead to
 /// besides public ones.
-pub(super) struct PrivateZone {
-    pub(super) suffix: &'static str,
+pub(in crate::grant) struct PrivateZone {
+    pub(in crate::grant) suffix: &'static str,
     classes: &'static [Class],
 }
 
-/// Names without a dot are in no zone and count as [`INTERNAL`].
 pub(super) const PRIVATE_ZONES: [PrivateZone; 4] = [
     // RFC 6761, 6.3.
     PrivateZone { suffix: "localhost", classes: &[Class::Loopback] },
@@ -30,6 +29,9 @@ pub(super) const PRIVATE_ZONES: [PrivateZone; 4] = [
     // RFC 6762: mDNS, whose hosts may have no other address; and Kubernetes' cluster.local.
     PrivateZone { suffix: "local", classes: &[Class::Private, Class::Cgnat, Class::LinkLocal] },
 ];
+
+/// Names without a dot: a container's or a service's neighbours. No such name has a public address.
+const DOTLESS: PrivateZone = PrivateZone { suffix: "", classes: INTERNAL };
 
 const INTERNAL: &[Class] = &[Class::Private, Class::Cgnat];
 
@@ -42,14 +44,14 @@ impl HostName {
     /// True for a name that only a private network can answer: one without a dot, `localhost`, or one that
     /// ends in `.internal`, `.home.arpa` or `.local`.
     pub fn is_private(&self) -> bool {
-        self.private_classes().is_some()
+        self.private_zone().is_some()
     }
 
     /// True when a grant that names this name reaches `ip` under it: a public address always, another one only
     /// under a private name. So no owner of a public domain can point a guest into this network.
     pub fn may_resolve_to(&self, ip: IpAddr) -> bool {
         let class = net::classify(ip);
-        class == Class::Public || self.private_classes().is_some_and(|classes| classes.contains(&class))
+        class == Class::Public || self.private_zone().is_some_and(|zone| zone.classes.contains(&class))
     }
 
     /// True when the name has one or more labels before `domain`.
@@ -57,15 +59,14 @@ impl HostName {
         self.0.strip_suffix(domain).is_some_and(|front| front.len() > 1 && front.ends_with('.'))
     }
 
-    pub(super) fn zone(&self) -> Option<&'static PrivateZone> {
-        PRIVATE_ZONES.iter().find(|zone| self.0 == zone.suffix || self.is_below(zone.suffix))
+    /// The private zone that the name is in, by its ending or for want of a dot.
+    pub(in crate::grant) fn private_zone(&self) -> Option<&'static PrivateZone> {
+        self.zone().or_else(|| (!self.0.contains('.')).then_some(&DOTLESS))
     }
 
-    fn private_classes(&self) -> Option<&'static [Class]> {
-        match self.zone() {
-            Some(zone) => Some(zone.classes),
-            None => (!self.0.contains('.')).then_some(INTERNAL),
-        }
+    /// The private zone that all names below this one are in.
+    pub(in crate::grant) fn zone(&self) -> Option<&'static PrivateZone> {
+        PRIVATE_ZONES.iter().find(|zone| self.0 == zone.suffix || self.is_below(zone.suffix))
     }
 }
 

@@ -13,7 +13,7 @@ use std::str::FromStr;
 ///
 /// A pattern of names permits names, a pattern of addresses permits addresses: a guest that asked for a name
 /// is judged by the name and by where it led, one that asked for an address by the address alone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostPattern {
     /// `*`: every name that is not private, and every public address.
     Any,
