@@ -1,6 +1,8 @@
 //! The way of a request through the house, from the listener to the last byte of its answer.
 //!
-//!     listener → route → admit → invoke → guest ⇄ host → respond → drop
+//! ```text
+//! listener → route → admit → invoke → guest ⇄ host → respond → drop
+//! ```
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
