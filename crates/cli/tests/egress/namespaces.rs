@@ -4,8 +4,11 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -16,6 +19,9 @@ use crate::common::{TempDir, folder};
 const INSIDE: &str = "TOMBOLO_EGRESS_INSIDE";
 /// What a test prints at its end there; a name that matches no test would succeed without it.
 const DONE: &str = "the case ran to its end";
+
+/// The internet's end of the cable.
+const FAR_END6: &str = "2a00:1450:4000::fe";
 
 /// Runs a test in namespaces of its own: the test's program starts itself again there.
 pub(crate) fn inside<F: Fn()>(name: &str, case: F) {
@@ -59,6 +65,9 @@ impl Internet {
             .expect("the namespace is there");
         let internet = Internet { process, _resolv_conf: resolv_conf() };
         internet.lay_cable();
+        // The kernel gives an interface its IPv6 addresses some time after both ends of the cable are up.
+        wait_for(OWN6);
+        internet.there(|| wait_for(FAR_END6));
         internet
     }
 
@@ -71,23 +80,25 @@ impl Internet {
              addr add {OWN6}/64 dev wan nodad\n\
              link set wan up\n"
         );
-        let there = "link set lo up\n\
+        let there = format!(
+            "link set lo up\n\
                      addr add 8.8.4.254/24 dev net\n\
-                     addr add 2a00:1450:4000::fe/64 dev net nodad\n\
+                     addr add {FAR_END6}/64 dev net nodad\n\
                      addr add fe80::1/64 dev net nodad\n\
                      link set net up\n\
                      route add local 0.0.0.0/0 dev lo\n\
-                     route add local ::/0 dev lo table main\n";
-        let routes = "route add default via 8.8.4.254\nroute add ::/0 via 2a00:1450:4000::fe dev wan\n";
+                     route add local ::/0 dev lo table main\n"
+        );
+        let routes = format!("route add default via 8.8.4.254\nroute add ::/0 via {FAR_END6} dev wan\n");
         batch(Command::new("ip").args(["-batch", "-"]), &here);
-        batch(Command::new("nsenter").args(["-t", &id, "-n", "ip", "-batch", "-"]), there);
-        batch(Command::new("ip").args(["-batch", "-"]), routes);
+        batch(Command::new("nsenter").args(["-t", &id, "-n", "ip", "-batch", "-"]), &there);
+        batch(Command::new("ip").args(["-batch", "-"]), &routes);
     }
 
     /// What `make` makes there: a socket stays in the namespace in which it was made.
     pub(crate) fn there<T: Send + 'static>(&self, make: impl FnOnce() -> T + Send + 'static) -> T {
         let namespace = File::open(format!("/proc/{}/ns/net", self.process.id())).expect("it is there");
-        let thread = std::thread::spawn(move || {
+        let thread = thread::spawn(move || {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
                 .expect("a thread can enter the internet");
             make()
@@ -123,6 +134,18 @@ fn resolv_conf() -> TempDir {
             .expect("a file can be laid over another");
     }
     etc
+}
+
+/// Waits until an address can be used in this thread's namespace; ten seconds at most.
+fn wait_for(address: &str) {
+    let usable = || UdpSocket::bind((address, 0)).is_ok();
+    for _ in 0..1000 {
+        if usable() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{address} cannot be used");
 }
 
 fn batch(command: &mut Command, lines: &str) {

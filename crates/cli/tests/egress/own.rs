@@ -59,7 +59,12 @@ fn a_grant_with_the_very_address_reaches_this_machine() {
             "tcp connect [2a00:1450:4000::1]:80",
         ];
         let acts = [fetch(OWN), fetch(&in_url(OWN6)), tcp(OWN), tcp(OWN6)];
-        GUESTS.iter().for_each(|guest| world.reaches(guest, &grants, &acts, &[at(OWN, WEB), at(OWN6, WEB)]));
+        let reached = [at(OWN, WEB), at(OWN6, WEB)];
+        for guest in GUESTS {
+            world.reaches(guest, &grants, &acts, &reached);
+            // A grant that does not mean this machine takes nothing away.
+            world.reaches(guest, &[&WIDE[..], &grants].concat(), &acts, &reached);
+        }
     });
 }
 
