@@ -1,7 +1,9 @@
 //! `tombolo build`: each function's own build line, and a look at what came out.
 //!
-//!     functions → jobs (one per build line) → fingerprint ─ unchanged ─────────┐
-//!                                                  └ changed → environment → run → check → record
+//! ```text
+//! functions → jobs (one per build line) → fingerprint ─ unchanged ─────────┐
+//!                                              └ changed → environment → run → check → record
+//! ```
 
 mod check;
 mod fingerprint;

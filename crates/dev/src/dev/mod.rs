@@ -1,10 +1,12 @@
 //! `tombolo dev`: build, serve, watch; one task owns all state and takes [`Event`]s.
 //!
-//!               change                    all built                 ended
-//!     Idle ───────────────▶ Building ───────────────▶ swap (SIGHUP) ───────▶ started anew by the next good build
-//!       ▲                      │  │ change: build again afterwards
-//!       └── failed: say why ───┘  ▼
-//!           (the last good version serves on)
+//! ```text
+//!           change                    all built                 ended
+//! Idle ───────────────▶ Building ───────────────▶ swap (SIGHUP) ───────▶ started anew by the next good build
+//!   ▲                      │  │ change: build again afterwards
+//!   └── failed: say why ───┘  ▼
+//!       (the last good version serves on)
+//! ```
 
 mod client;
 mod examples;

@@ -1,10 +1,12 @@
 //! A test case as it is written.
 //!
-//!     [[case]]
-//!     name = "greets by name"
-//!     request = { path = "/Ada" }                       # or: event = { type, subject, data }, run = { args, stdin }
-//!     expect.status = 200
-//!     expect.body = "Hello, Ada!\n"                     # or: { contains = […] }, { regex = "…" }, { json = {…} }
+//! ```text
+//! [[case]]
+//! name = "greets by name"
+//! request = { path = "/Ada" }                       # or: event = { type, subject, data }, run = { args, stdin }
+//! expect.status = 200
+//! expect.body = "Hello, Ada!\n"                     # or: { contains = […] }, { regex = "…" }, { json = {…} }
+//! ```
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

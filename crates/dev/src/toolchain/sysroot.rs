@@ -1,10 +1,12 @@
 //! A sysroot with a WebAssembly target built from a distribution's own sources.
 //!
-//!     <cache>/rust/<hash of compiler and libc>/
-//!         rustc                         calls the compiler with this sysroot
-//!         lib/rustlib/<host>/lib    →   the compiler's own, for build scripts and macros
-//!         lib/rustlib/<host>/bin/       wasm-component-ld, wasm-ld
-//!         lib/rustlib/<target>/lib/     the standard library, and wasi-libc under self-contained/
+//! ```text
+//! <cache>/rust/<hash of compiler and libc>/
+//!     rustc                         calls the compiler with this sysroot
+//!     lib/rustlib/<host>/lib    →   the compiler's own, for build scripts and macros
+//!     lib/rustlib/<host>/bin/       wasm-component-ld, wasm-ld
+//!     lib/rustlib/<target>/lib/     the standard library, and wasi-libc under self-contained/
+//! ```
 //!
 //! rustc then finds everything as in a toolchain of rustup's.
 
