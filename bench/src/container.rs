@@ -31,7 +31,9 @@ impl Containers {
     pub fn bundle(&self, name: &str, binary: &Path) -> anyhow::Result<Invocation> {
         let bundle = self.folder.path().join(name);
         let program = bundle.join("rootfs/program");
-        fs::create_dir_all(bundle.join("rootfs/proc"))?;
+        for mount_point in ["rootfs/dev", "rootfs/proc"] {
+            fs::create_dir_all(bundle.join(mount_point))?;
+        }
         fs::copy(binary, &program)?;
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
         fs::write(bundle.join("config.json"), config().to_string())?;
@@ -64,7 +66,7 @@ impl Containers {
     }
 }
 
-/// What a container has by default: its own namespaces, no capabilities, `/proc`; no cgroup, since not every
+/// What a container has by default: its own namespaces, no capabilities, `/proc` and `/dev`; no cgroup, since not every
 /// machine lets one make it, and without one crun has less to do, not more.
 fn config() -> Value {
     let rootless = !rustix::process::geteuid().is_root();
@@ -81,7 +83,10 @@ fn config() -> Value {
         "ociVersion": "1.0.0",
         "process": { "user": { "uid": 0, "gid": 0 }, "args": ["/program"], "cwd": "/", "env": [], "noNewPrivileges": true },
         "root": { "path": "rootfs", "readonly": true },
-        "mounts": [{ "destination": "/proc", "type": "proc", "source": "proc" }],
+        "mounts": [
+            { "destination": "/proc", "type": "proc", "source": "proc" },
+            { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"] },
+        ],
         "linux": linux,
     })
 }

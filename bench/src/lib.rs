@@ -1,5 +1,6 @@
 //! What the measurements share: processes, numbers, and the table in which they end.
 
+pub mod client;
 pub mod container;
 pub mod cpus;
 pub mod load;

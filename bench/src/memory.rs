@@ -14,15 +14,30 @@ pub struct Held {
 
 /// Adds up the process `root` and its descendants. Processes that end meanwhile are left out.
 pub fn of_tree(root: u32) -> Held {
-    let mut held = Held::default();
-    let mut open = vec![root];
-    while let Some(pid) = open.pop() {
-        held.pss += kibibytes(&format!("/proc/{pid}/smaps_rollup"), "Pss:");
-        held.peak_rss += kibibytes(&format!("/proc/{pid}/status"), "VmHWM:");
-        held.processes += 1;
-        open.extend(children(pid));
+    tree(root).into_iter().fold(Held::default(), |held, pid| Held {
+        pss: held.pss + kibibytes(&format!("/proc/{pid}/smaps_rollup"), "Pss:"),
+        peak_rss: held.peak_rss + kibibytes(&format!("/proc/{pid}/status"), "VmHWM:"),
+        processes: held.processes + 1,
+    })
+}
+
+/// How many files, sockets and the like a process and its descendants hold open.
+pub fn descriptors_of_tree(root: u32) -> usize {
+    tree(root)
+        .into_iter()
+        .filter_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).ok())
+        .map(Iterator::count)
+        .sum()
+}
+
+fn tree(root: u32) -> Vec<u32> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(&pid) = found.get(next) {
+        found.extend(children(pid));
+        next += 1;
     }
-    held
+    found
 }
 
 fn kibibytes(file: &str, field: &str) -> u64 {

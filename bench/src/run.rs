@@ -130,6 +130,10 @@ impl Server {
         bail!("{name} does not listen on port {port}");
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn memory(&self) -> Held {
         memory::of_tree(self.child.id())
     }

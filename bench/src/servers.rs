@@ -1,7 +1,11 @@
 //! The servers under comparison, and how each is started.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
+
+use anyhow::ensure;
 
 use crate::peers::Peers;
 use crate::run::Server;
@@ -15,13 +19,27 @@ pub struct Scenario {
     /// The path under which the servers without components answer it.
     pub path: &'static str,
     pub body_bytes: usize,
+    pub kinds: &'static [Kind],
 }
 
-pub const SCENARIOS: [Scenario; 4] = [
-    Scenario { name: "hello", guest: "rust-http-hello", path: "/", body_bytes: 0 },
-    Scenario { name: "JSON", guest: "rust-http-json", path: "/json", body_bytes: 0 },
-    Scenario { name: "echo 64 KiB", guest: "rust-http-echo", path: "/echo", body_bytes: 65536 },
-    Scenario { name: "fetch", guest: "rust-http-fetch", path: "/fetch", body_bytes: 0 },
+pub const SCENARIOS: [Scenario; 5] = [
+    Scenario { name: "hello", guest: "rust-http-hello", path: "/", body_bytes: 0, kinds: &Kind::ALL },
+    Scenario { name: "JSON", guest: "rust-http-json", path: "/json", body_bytes: 0, kinds: &Kind::ALL },
+    Scenario {
+        name: "echo 64 KiB",
+        guest: "rust-http-echo",
+        path: "/echo",
+        body_bytes: 65536,
+        kinds: &Kind::ALL,
+    },
+    Scenario { name: "fetch", guest: "rust-http-fetch", path: "/fetch", body_bytes: 0, kinds: &Kind::ALL },
+    Scenario {
+        name: "key-value read",
+        guest: "rust-http-kv",
+        path: "/bench/key",
+        body_bytes: 0,
+        kinds: &[Kind::Tombolo],
+    },
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -52,14 +70,14 @@ impl Kind {
         let address = format!("127.0.0.1:{}", place.port);
         let guest = peers.guest(scenario.guest);
         let upstream = format!("UPSTREAM={}", place.upstream);
-        let grant = format!("http GET {}*", place.upstream);
+        let fetch = format!("http GET {}*", place.upstream);
         let mut command = Command::new("taskset");
         command.args(["-c", &place.cpu.to_string()]).env("UPSTREAM", place.upstream);
         match self {
             Self::Native => command.arg(native()?).arg(place.port.to_string()),
             Self::Tombolo => {
                 let limits = ["--limit", "concurrency=512", "--limit", "queue=512"];
-                let grants = ["--env", &upstream, "--grant", &grant];
+                let grants = ["--env", &upstream, "--grant", &fetch, "--grant", "kv bench read-write"];
                 command
                     .arg(&peers.tombolo)
                     .arg("serve")
@@ -76,7 +94,11 @@ impl Kind {
                 command.arg(peers.workerd()).arg("serve").arg(config).arg(socket)
             }
         };
-        Server::start(&mut command, place.port)
+        let server = Server::start(&mut command, place.port)?;
+        if scenario.path.starts_with("/bench/") {
+            put(place.port, scenario.path, "a value of some forty characters, no more")?;
+        }
+        Ok(server)
     }
 }
 
@@ -96,6 +118,20 @@ pub fn start_upstream(cpu: usize, port: u16) -> anyhow::Result<Server> {
     let mut command = Command::new("taskset");
     command.args(["-c", &cpu.to_string()]).arg(native()?).arg(port.to_string());
     Server::start(&mut command, port)
+}
+
+/// Stores what will be read.
+fn put(port: u16, path: &str, value: &str) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    let length = value.len();
+    write!(
+        stream,
+        "PUT {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{value}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    ensure!(answer.starts_with("HTTP/1.1 200"), "PUT {path}: {answer}");
+    Ok(())
 }
 
 fn native() -> anyhow::Result<std::path::PathBuf> {

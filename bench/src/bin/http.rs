@@ -5,6 +5,7 @@
 
 use anyhow::Context;
 use tombolo_bench::load::{self, Load, Target};
+use tombolo_bench::memory::Held;
 use tombolo_bench::peers::{Peers, absence};
 use tombolo_bench::run::Server;
 use tombolo_bench::servers::{Kind, Place, SCENARIOS, Scenario, free_port, start_upstream};
@@ -70,7 +71,7 @@ fn main() -> anyhow::Result<()> {
         bench.rounds, bench.seconds
     );
     println!(
-        "\"tombolo is\": tombolo's requests/s over that server's, median over rounds. PSS: after the last round."
+        "\"tombolo is\": tombolo's requests/s over that server's, median over rounds. Memory: proportional now, and peak resident set, both of all its processes."
     );
     bench.notes.sort();
     bench.notes.dedup();
@@ -80,7 +81,7 @@ fn main() -> anyhow::Result<()> {
 
 impl Bench {
     fn all_scenarios(&mut self) -> anyhow::Result<Vec<Vec<String>>> {
-        let mut rows = Vec::new();
+        let (mut rows, mut capacities) = (Vec::new(), Vec::new());
         for scenario in SCENARIOS {
             let contenders = self.start(scenario)?;
             let mut capacity = 0.0;
@@ -89,6 +90,7 @@ impl Bench {
                 let loads = self.closed(scenario, &contenders, connections)?;
                 if connections == FIXED_RATE_CONNECTIONS {
                     capacity = rate_of(&contenders, &loads, Kind::Tombolo);
+                    capacities.push((scenario.name, capacity));
                 }
                 rows.extend(self.rows(scenario.name, &connections.to_string(), &contenders, &loads));
             }
@@ -98,12 +100,18 @@ impl Bench {
                 rows.extend(self.rows(&name, &FIXED_RATE_CONNECTIONS.to_string(), &contenders, &loads));
             }
         }
+        for (name, capacity) in &capacities[1..] {
+            let part = capacity / capacities[0].1;
+            self.notes.push(format!(
+                "tombolo, {name}: {part:.2} of hello's rate at {FIXED_RATE_CONNECTIONS} connections"
+            ));
+        }
         Ok(rows)
     }
 
     fn start(&mut self, scenario: Scenario) -> anyhow::Result<Vec<Contender>> {
         let mut started = Vec::new();
-        for kind in Kind::ALL {
+        for &kind in scenario.kinds {
             let missing = match kind {
                 Kind::Wasmtime => absence(&self.peers.wasmtime()),
                 Kind::Workerd => absence(&self.peers.workerd()),
@@ -184,12 +192,17 @@ impl Bench {
                 format!("{:.0}", of(|load| load.p50 * 1e6)),
                 format!("{:.0}", of(|load| load.p99 * 1e6)),
                 format!("{:.0}", of(|load| load.p999 * 1e6)),
-                format!("{:.1}", contender.server.memory().pss as f64 / f64::from(1 << 20)),
+                memory(contender.server.memory()),
                 loads.iter().map(|load| load.failed).sum::<u64>().to_string(),
             ]
         };
         contenders.iter().zip(loads).map(|pair| row(pair, tombolo.map(|at| &loads[at]))).collect()
     }
+}
+
+fn memory(held: Held) -> String {
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    format!("{:.1}/{:.1}", mebibytes(held.pss), mebibytes(held.peak_rss))
 }
 
 fn rates(loads: &[Load]) -> Vec<f64> {

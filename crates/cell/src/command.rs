@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tombolo_engine::{
-    Authenticated, Calls, Code, Engine, Fault, HasBudget, LimitHit, LoadError, Ticker,
-    Wasi, arm, classify,
+    Authenticated, Calls, Code, Engine, Fault, HasBudget, LimitHit, LoadError, Ticker, Wasi, arm, classify,
 };
 use tombolo_host::command::{Command, exit_code};
 use tombolo_host::stdio::ClosedPipe;

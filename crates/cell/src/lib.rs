@@ -1,6 +1,38 @@
-//! The cell: the way of one invocation, for a program in the foreground.
+//! The data plane: serves functions over HTTP, with a fresh instance for each request.
+//!
+//! A request's way is in `path.rs`, from top to bottom:
+//!
+//! ```text
+//! listener → route → admit → invoke → guest ⇄ host → respond → drop
+//! ```
+//!
+//! Everything that can be prepared is prepared before the first request ([`PreparedFunction`]): the path opens no
+//! file, parses no configuration and takes no lock that functions share. Each worker thread runs a whole cell of its
+//! own: its listeners, its connections, their guests.
+//!
+//! This crate knows nothing of manifests' files, of artifacts and how they are compiled, or of nodes.
 
+mod admin;
+mod admit;
+mod body;
 pub mod command;
+mod events;
+mod function;
+mod invoke;
+mod link;
+mod listener;
+mod observe;
+mod path;
 mod policy;
+mod redirect;
+mod refusal;
+mod request_body;
+mod respond;
+mod route;
+mod serve;
+mod worker;
 
+pub use function::{PrepareError, PreparedFunction};
+pub use listener::{ListenAddress, ListenError, Listener, Patience, Tls, TlsError, TlsFiles};
 pub use policy::{needs_network, policy};
+pub use serve::{Drained, Handle, ServeError, ServeOptions, Serving, serve};

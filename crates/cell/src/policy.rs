@@ -102,7 +102,10 @@ mod tests {
         let grants = lines.iter().map(|line| line.parse().expect("the test's grants parse")).collect();
         let needs = NetworkNeeds::of(&grants);
         assert_eq!((needs.udp, needs.any_port), (udp, false));
-        assert_eq!(needs.network(), Network::Tcp { connect: connect.to_vec(), bind: bind.to_vec(), any: false });
+        assert_eq!(
+            needs.network(),
+            Network::Tcp { connect: connect.to_vec(), bind: bind.to_vec(), any: false }
+        );
     }
 
     #[test]

@@ -38,10 +38,9 @@ pub(crate) fn prepare(program: &Program, engine: &Engine, use_cache: bool) -> Re
     };
     let artifact = Artifact { bytes: &program.bytes, kind: program.info.kind, key: &key };
     let compiler = Compiler::this_program(CompilerLimits::default());
-    let prepared =
-        prepare_code(cache.as_ref(), &compiler, artifact, engine.options())
-            .map_err(|error| anyhow!("{}: {error}", program.path.display()))
-            .or_exit(Exit::NotPermitted)?;
+    let prepared = prepare_code(cache.as_ref(), &compiler, artifact, engine.options())
+        .map_err(|error| anyhow!("{}: {error}", program.path.display()))
+        .or_exit(Exit::NotPermitted)?;
     prepared.warnings.iter().for_each(|warning| notice!("{warning}"));
     Ok(prepared.code)
 }

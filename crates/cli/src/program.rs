@@ -26,8 +26,11 @@ impl Program {
     /// 127 when there is no such file, 126 when it cannot be a program.
     pub(crate) fn read(path: &Path) -> Result<Program, Failure> {
         let bytes = read(path)?;
+        let shown = path.display().to_string();
         let info = inspect(&bytes)
-            .map_err(|error| anyhow!("{}: {error}", path.display()))
+            // A text's parser does not know which file it reads.
+            .map_err(|error| anyhow!("{}: {error}", path.display()).to_string().replace("<anon>", &shown))
+            .map_err(anyhow::Error::msg)
             .or_exit(Exit::NotPermitted)?;
         Ok(Program { path: path.to_owned(), bytes, info })
     }
@@ -78,7 +81,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         return Err(Failure::new(Exit::NotPermitted, anyhow!("{shown}: not a regular file")));
     }
     if metadata.len() > ARTIFACT_BYTES_MAX {
-        let too_large = anyhow!("{shown}: {} bytes; a program has at most {ARTIFACT_BYTES_MAX}", metadata.len());
+        let too_large =
+            anyhow!("{shown}: {} bytes; a program has at most {ARTIFACT_BYTES_MAX}", metadata.len());
         return Err(Failure::new(Exit::NotPermitted, too_large));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());

@@ -19,7 +19,12 @@ const FOREIGN_IMPORT: &str = r#"(module
   (memory (export "memory") 1) (func (export "_start")))"#;
 const EMPTY_COMPONENT: &str = "(component)";
 const FOREIGN_COMPONENT: &str = r#"(component
-  (import "acme:rockets/launch@1.0.0" (instance (export "go" (func)))))"#;
+  (import "acme:rockets/launch@1.0.0" (instance $rockets (export "go" (func))))
+  (core module $m (func (export "run") (result i32) i32.const 0))
+  (core instance $i (instantiate $m))
+  (func $run (result (result)) (canon lift (core func $i "run")))
+  (instance $cli (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $cli)))"#;
 
 /// Runs one program text under flags.
 fn run_text(text: &str, flags: &[&str]) -> Done {
@@ -163,7 +168,10 @@ fn all_problems_of_a_manifest_are_told_at_once() {
 #[test]
 fn a_function_that_the_manifest_does_not_have_is_127_and_the_others_are_named() {
     let folder = folder(&[
-        ("tombolo.toml", "name = \"demo\"\nversion = \"1.0.0\"\n\n[functions.ingest]\ncomponent = \"a.wat\"\n"),
+        (
+            "tombolo.toml",
+            "name = \"demo\"\nversion = \"1.0.0\"\n\n[functions.ingest]\ncomponent = \"a.wat\"\n",
+        ),
         ("a.wat", EXIT),
     ]);
     let manifest = folder.path().join("tombolo.toml");

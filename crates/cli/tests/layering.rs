@@ -10,7 +10,7 @@ use serde_json::Value;
 const ROWS: &[&[&str]] = &[
     &["tombolo-spec", "tombolo-sandbox"],
     &["tombolo-engine"],
-    &["tombolo-host", "tombolo-store"],
+    &["tombolo-host", "tombolo-store", "tombolo-dev"],
     &["tombolo-cell", "tombolo-gateway", "tombolo-registry", "tombolo-fleet"],
     &["tombolo-node", "tombolo-kube"],
     &["tombolo"],
@@ -163,6 +163,9 @@ fn sources(folder: &Path) -> Box<dyn Iterator<Item = (String, String)>> {
     Box::new(entries.flat_map(|path| -> Box<dyn Iterator<Item = (String, String)>> {
         if path.is_dir() {
             return sources(&path);
+        }
+        if path.extension().is_none_or(|end| end != "rs") {
+            return Box::new(std::iter::empty());
         }
         let content = std::fs::read_to_string(&path).expect("sources are text");
         Box::new(std::iter::once((path.display().to_string(), content)))

@@ -57,12 +57,13 @@ const RANDOM: &str = r#"(module
   (func (export "_start")
     (if (call $random (i32.const 0) (i32.const 1048576)) (then unreachable))))"#;
 
-/// Has the host copy a path of 1 MiB.
-const LONG_PATH: &str = r#"(module
-  (import "wasi_snapshot_preview1" "path_create_directory" (func $mkdir (param i32 i32 i32) (result i32)))
-  (memory (export "memory") 32)
+/// Has the host copy a list of 2,000 subscriptions of 48 bytes each; exits with the host's answer.
+const LONG_LIST: &str = r#"(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 4)
   (func (export "_start")
-    (if (call $mkdir (i32.const 3) (i32.const 0) (i32.const 1048576)) (then unreachable))))"#;
+    (call $exit (call $poll (i32.const 64) (i32.const 131072) (i32.const 2000) (i32.const 0)))))"#;
 
 #[test]
 fn wall_time_is_124() {
@@ -123,5 +124,7 @@ fn random_bytes_of_one_call_are_bounded() {
 
 #[test]
 fn what_the_host_copies_for_one_call_is_bounded() {
-    run_under(&["hostcall-fuel=64KiB"], LONG_PATH).exits(134).says("hostcall-fuel=64KiB");
+    const NOMEM: i32 = 48;
+    run_under(&["hostcall-fuel=64KiB"], LONG_LIST).exits(NOMEM);
+    run_under(&["hostcall-fuel=256KiB"], LONG_LIST).exits(0);
 }

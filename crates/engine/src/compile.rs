@@ -1,32 +1,26 @@
 //! Compiling artifacts in this process.
 
-use std::borrow::Cow;
-
-use wasmtime::Module;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 use crate::engine::Code;
 use crate::errors::CompileError;
+use crate::inspect::{Kind, sniff};
 
-/// The binary form of an artifact: itself, or the translation of its text form.
-pub(crate) fn binary(artifact: &[u8]) -> Result<Cow<'_, [u8]>, CompileError> {
-    wat::parse_bytes(artifact).map_err(|error| CompileError::Text(error.to_string()))
-}
-
-/// Compiles a binary to serialised code.
-pub(crate) fn compile(engine: &wasmtime::Engine, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
-    match wasmparser::Parser::is_component(wasm) {
-        true => engine.precompile_component(wasm),
-        false => engine.precompile_module(wasm),
+/// Compiles a binary to code that can be stored.
+pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
+    match sniff::kind(wasm)? {
+        Kind::Component => engine.precompile_component(wasm),
+        Kind::Module => engine.precompile_module(wasm),
     }
     .map_err(invalid)
 }
 
 /// Compiles a binary and keeps the code in this process.
-pub(crate) fn build(engine: &wasmtime::Engine, wasm: &[u8]) -> Result<Code, CompileError> {
-    match wasmparser::Parser::is_component(wasm) {
-        true => Component::from_binary(engine, wasm).map(Code::Component),
-        false => Module::from_binary(engine, wasm).map(Code::Module),
+pub(crate) fn build(engine: &Engine, wasm: &[u8]) -> Result<Code, CompileError> {
+    match sniff::kind(wasm)? {
+        Kind::Component => Component::from_binary(engine, wasm).map(Code::Component),
+        Kind::Module => Module::from_binary(engine, wasm).map(Code::Module),
     }
     .map_err(invalid)
 }

@@ -7,11 +7,11 @@ use wasmtime::component::Component;
 
 use crate::config::config;
 use crate::errors::{CompileError, EngineError, LoadError};
-use crate::inspect::Kind;
+use crate::inspect::{Kind, sniff};
 use crate::options::{EngineClass, EngineOptions, Pooling};
 use crate::pool::{Machine, MemoryPlan, PoolSize};
 use crate::seal::Authenticated;
-use crate::{compile, load};
+use crate::{compile, host, load};
 
 /// A configured WebAssembly engine. Cheap to clone; clones share one engine.
 #[derive(Clone)]
@@ -103,27 +103,26 @@ impl Engine {
 
     /// A text that is equal for two engines when code compiled for one loads in the other.
     ///
-    /// It covers Wasmtime's version and all settings that shape code. The processor's features are checked when code
-    /// is loaded, so that code from a better processor is refused then.
+    /// It covers Wasmtime's version, all settings that shape code, and the target or else the processor at hand.
     ///
     /// # Errors
     /// [`EngineError`] when the settings do not fit together.
     pub fn compatibility_hash(options: &EngineOptions) -> Result<String, EngineError> {
         let loader = EngineOptions { compiler: false, pooling: Pooling::Never, ..options.clone() };
-        Ok(fingerprint(&make(&loader, None)?))
+        Ok(fingerprint(&make(&loader, None)?, options))
     }
 
     /// The same for this engine, without making another one where it can be avoided.
     pub fn compatibility(&self) -> Result<String, EngineError> {
         match self.options.compiler {
-            false => Ok(fingerprint(&self.inner)),
+            false => Ok(fingerprint(&self.inner, &self.options)),
             true => Engine::compatibility_hash(&self.options),
         }
     }
 
     fn checked<'a>(&self, artifact: &'a [u8]) -> Result<std::borrow::Cow<'a, [u8]>, CompileError> {
         match self.options.compiler {
-            true => compile::binary(artifact),
+            true => Ok(sniff::binary(artifact)?),
             false => Err(CompileError::NoCompiler),
         }
     }
@@ -155,10 +154,15 @@ fn on_demand(reason: &str) -> MemoryPlan {
     MemoryPlan::OnDemand { reason: reason.to_owned() }
 }
 
-/// Hashed without a compiler, and so the same for the process that compiles and the one that loads.
-fn fingerprint(engine: &wasmtime::Engine) -> String {
+/// Wasmtime's hash covers target and processor only where there is a compiler. Without one it is the same for the
+/// process that compiles and the one that loads, and both are added here.
+fn fingerprint(engine: &wasmtime::Engine, options: &EngineOptions) -> String {
     let mut hasher = Fingerprint(blake3::Hasher::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    match options.target {
+        Some(target) => target.triple().hash(&mut hasher),
+        None => host::processor().hash(&mut hasher),
+    }
     hasher.0.finalize().to_hex()[..32].to_owned()
 }
 

@@ -36,8 +36,8 @@ pub enum LoadError {
 /// An artifact that could not be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
-    #[error("WebAssembly text with an error: {0}")]
-    Text(String),
+    #[error(transparent)]
+    NoArtifact(#[from] LoadError),
     #[error("invalid WebAssembly: {0}")]
     Invalid(String),
     #[error("this engine was made without a compiler")]

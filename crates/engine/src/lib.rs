@@ -4,12 +4,14 @@
 //! code is kept is the `store` crate's.
 
 mod arm;
+mod artifact;
 mod budget;
 mod compile;
 mod config;
 mod engine;
 mod errors;
 mod fault;
+mod host;
 pub mod inspect;
 mod limits;
 mod load;
@@ -21,11 +23,14 @@ mod target;
 mod ticker;
 
 pub use arm::{Calls, arm};
+pub use artifact::{ReadError, read_artifact};
 pub use budget::{Budget, HasBudget};
 pub use engine::{Code, Engine};
 pub use errors::{CompileError, EngineError, LoadError};
 pub use fault::{Fault, Frame, LinkFault, TrapReport, classify};
-pub use inspect::{ArtifactInfo, Entry, Interface, InterfaceName, Kind, Producer, Wasi, class, inspect};
+pub use inspect::{
+    ArtifactInfo, Entry, Interface, InterfaceName, Kind, Producer, Wasi, class, digest, inspect,
+};
 pub use limits::LimitHit;
 pub use meter::{Metered, metered, metered_call};
 pub use options::{EngineClass, EngineOptions, Pooling};
@@ -42,7 +47,8 @@ mod tests {
     #[test]
     fn the_version_that_is_told_is_the_one_that_is_pinned() {
         let manifest = include_str!("../../../Cargo.toml");
-        let pinned = format!("wasmtime = {{ version = \"={}\"", crate::ENGINE_VERSION.trim_start_matches("wasmtime "));
+        let pinned =
+            format!("wasmtime = {{ version = \"={}\"", crate::ENGINE_VERSION.trim_start_matches("wasmtime "));
         assert!(manifest.contains(&pinned), "Cargo.toml does not say {pinned}");
     }
 }

@@ -76,10 +76,11 @@ impl Authenticated {
     /// # Errors
     /// [`SealError`] when the file is unreadable, unsealed, changed, sealed for another context or by another key.
     pub fn open(file: File, key: &SealKey, context: &[u8]) -> Result<Authenticated, SealError> {
-        let file_bytes = file.metadata()?.len();
+        let about = file.metadata()?;
+        let file_bytes = about.len();
         let code_bytes = file_bytes
             .checked_sub(SEAL_BYTES as u64)
-            .filter(|_| file_bytes <= FILE_BYTES_MAX)
+            .filter(|_| about.is_file() && file_bytes <= FILE_BYTES_MAX)
             .ok_or(SealError::NotSealed(file_bytes))?;
         let mut seal = [0; SEAL_BYTES];
         file.read_exact_at(&mut seal, code_bytes)?;

@@ -34,7 +34,9 @@ impl Command {
                 link_p2(&mut linker)?;
                 if wasi == Wasi::P3 {
                     link_p3(&mut linker)?;
-                    return Ok(Command::P3(p3::bindings::CommandPre::new(linker.instantiate_pre(component)?)?));
+                    return Ok(Command::P3(p3::bindings::CommandPre::new(
+                        linker.instantiate_pre(component)?,
+                    )?));
                 }
                 Ok(Command::P2(p2::bindings::CommandPre::new(linker.instantiate_pre(component)?)?))
             }
@@ -58,7 +60,8 @@ impl Command {
             }
             Command::P3(pre) => {
                 let command = pre.instantiate_async(&mut *store).await?;
-                let run = store.run_concurrent(async |accessor| command.wasi_cli_run().call_run(accessor).await);
+                let run =
+                    store.run_concurrent(async |accessor| command.wasi_cli_run().call_run(accessor).await);
                 said(run.await??)
             }
         }

@@ -2,25 +2,30 @@
 
 use std::sync::Arc;
 
-use tombolo_engine::{Budget, HasBudget};
+use tombolo_engine::{Budget, HasBudget, LimitHit};
+use tombolo_spec::LimitName;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi::cli::WasiCliCtxView;
 use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
-use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::sockets::{WasiSocketsCtx, WasiSocketsCtxView};
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_io::IoView;
 
 use crate::clock::Clocks;
 use crate::clock::p2::ClocksView;
 use crate::dns::p3::DnsView;
 use crate::egress::InstanceNet;
+use crate::env::host::EnvView;
 use crate::fs::origins::Origins;
 use crate::fs::p2::FsView;
 use crate::http_out::Hooks;
 use crate::ledger::Ledger;
+use crate::p1::P1State;
 use crate::random::host::RandomView;
 use crate::sockets;
-use crate::stdio::{LogStream, OutputHandle, Slot, StdinHandle, Stdio};
+use crate::stdio::p2::StdioView;
+use crate::stdio::{LogStream, OutputEnd, OutputHandle, Slot, StdinHandle, Stdio};
 use crate::template::Template;
 
 /// One instance's side of everything that guests can call.
@@ -35,8 +40,10 @@ pub struct Guest {
     origins: Origins,
     fs: WasiFilesystemCtx,
     sockets: Option<WasiSocketsCtx>,
-    wasi: Option<WasiCtx>,
-    p1: Option<Box<WasiP1Ctx>>,
+    wasi: Option<Box<WasiCtx>>,
+    p1: P1State,
+    /// Variables of this instance alone.
+    env: Vec<(String, String)>,
     http: WasiHttpCtx,
     hooks: Hooks,
 }
@@ -51,17 +58,27 @@ impl Guest {
         Guest {
             table,
             clocks: Clocks::new(template.clock()),
-            stdio: Slot::new(stdio, limits.output_bytes),
+            stdio: Slot::new(
+                stdio,
+                limits.output_bytes.map(|_| LimitHit::of(&limits.all, LimitName::Output)),
+            ),
             budget: Budget::new(&limits.all),
             origins: Origins::default(),
             fs: WasiFilesystemCtx::default(),
             sockets: None,
             wasi: None,
-            p1: None,
+            p1: P1State::default(),
+            env: Vec::new(),
             http,
             hooks: Hooks::new(Arc::clone(&template)),
             template,
         }
+    }
+
+    /// Gives this instance variables of its own, in the place of the function's with the same names: what a CGI
+    /// request or an event says about itself.
+    pub fn with_env(self, env: Vec<(String, String)>) -> Guest {
+        Guest { env, ..self }
     }
 
     /// What this guest was made from.
@@ -95,7 +112,7 @@ impl Guest {
 
     pub(crate) fn random(&mut self) -> RandomView<'_> {
         let uses = self.template.random_grant().and_then(|index| self.template.ledger().counter(index));
-        RandomView { bytes_max: self.template.limits().random_bytes, uses }
+        RandomView { limits: &self.template.limits().all, uses }
     }
 
     pub(crate) fn fs(&mut self) -> FsView<'_> {
@@ -112,29 +129,57 @@ impl Guest {
         WasiFilesystemCtxView { ctx: &mut self.fs, table: &mut self.table }
     }
 
-    pub(crate) fn p1(&mut self) -> &mut WasiP1Ctx {
-        if self.p1.is_none() {
-            let mut built = self.builder().build_p1();
-            *built.ctx().ctx.filesystem() = self.template.p1_filesystem();
-            self.p1 = Some(Box::new(built));
-        }
-        match &mut self.p1 {
-            Some(p1) => p1,
-            None => unreachable!("made above"),
-        }
+    /// The descriptors of 0.1, filled with the first call.
+    pub(crate) fn fds(&mut self) -> &mut P1State {
+        self.p1.open(self.template.granted_dirs());
+        &mut self.p1
     }
 
-    fn builder(&mut self) -> WasiCtxBuilder {
-        let shared = self.stdio.open();
-        let mut builder = WasiCtxBuilder::new();
-        builder
-            .stdin(StdinHandle(Arc::clone(shared)))
-            .stdout(OutputHandle::new(Arc::clone(shared), LogStream::Stdout))
-            .stderr(OutputHandle::new(Arc::clone(shared), LogStream::Stderr));
-        let environment = self.template.environment();
-        builder.args(&environment.args).envs(&environment.vars);
-        builder
+    pub(crate) fn stdio(&mut self) -> &mut Slot {
+        &mut self.stdio
     }
+
+    /// This instance's variables, each name once.
+    pub(crate) fn env_vars(&self) -> impl Iterator<Item = (&str, &str)> {
+        let granted = self.template.environment().vars.iter();
+        let granted = granted.filter(|(name, _)| !self.env.iter().any(|(own, _)| own == name));
+        granted.chain(&self.env).map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Remembers that a limit was hit which the guest may survive.
+    pub(crate) fn refuse_limit(&mut self, name: LimitName) {
+        self.budget.refuse(name);
+    }
+
+    /// Why this guest's output went no further, once it did not: its reader is gone, or its limit is reached.
+    pub fn output_ended(&self) -> Option<OutputEnd> {
+        self.stdio.ended()
+    }
+
+    pub(crate) fn env(&mut self) -> EnvView<'_> {
+        EnvView(self)
+    }
+
+    pub(crate) fn stdio_view(&mut self) -> StdioView<'_> {
+        StdioView { slot: &mut self.stdio, table: &mut self.table }
+    }
+
+    /// The standard streams for 0.3, built with the first use.
+    pub(crate) fn wasi_cli(&mut self) -> WasiCliCtxView<'_> {
+        let stdio = &mut self.stdio;
+        let ctx = self.wasi.get_or_insert_with(|| Box::new(streams(stdio))).cli();
+        WasiCliCtxView { ctx, table: &mut self.table }
+    }
+}
+
+/// A context of wasmtime-wasi that has the guest's streams and nothing else.
+fn streams(stdio: &mut Slot) -> WasiCtx {
+    let shared = stdio.open();
+    let output = |stream| OutputHandle::new(Arc::clone(shared), stream);
+    let mut builder = WasiCtx::builder();
+    builder.stdin(StdinHandle(Arc::clone(shared)));
+    builder.stdout(output(LogStream::Stdout)).stderr(output(LogStream::Stderr));
+    builder.build()
 }
 
 impl HasBudget for Guest {
@@ -143,20 +188,7 @@ impl HasBudget for Guest {
     }
 }
 
-impl WasiView for Guest {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        if self.wasi.is_none() {
-            let built = self.builder().build();
-            self.wasi = Some(built);
-        }
-        match &mut self.wasi {
-            Some(ctx) => WasiCtxView { ctx, table: &mut self.table },
-            None => unreachable!("made above"),
-        }
-    }
-}
-
-impl wasmtime_wasi_io::IoView for Guest {
+impl IoView for Guest {
     fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
     }

@@ -9,20 +9,23 @@
 //! This crate does not know where components come from, how they are compiled or who calls them.
 
 pub mod clock;
+pub mod command;
 mod dns;
 pub mod egress;
 mod env;
 pub mod fs;
-pub mod command;
 mod guest;
 mod http_out;
 pub mod ledger;
 mod limits;
 mod link;
+mod p1;
 pub mod random;
 mod sockets;
 pub mod stdio;
 mod template;
+#[cfg(test)]
+mod testing;
 
 pub use egress::{Network, NetworkConfig};
 pub use env::MissingSecret;
@@ -30,4 +33,4 @@ pub use guest::Guest;
 pub use ledger::Ledger;
 pub use link::{link_p1, link_p2, link_p3};
 pub use stdio::Stdio;
-pub use template::{PrepareError, Template, TemplateParts};
+pub use template::{Lookup, PrepareError, Template, TemplateParts};

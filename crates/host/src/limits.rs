@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use tombolo_engine::LimitHit;
-use tombolo_spec::{LimitName, LimitValue, Limits};
+use tombolo_spec::Limits;
 
 /// A function's limits in the units of their use.
 #[derive(Debug, Clone)]
 pub(crate) struct HostLimits {
-    /// All of them, for the engine.
+    /// All of them, for the engine and for messages.
     pub(crate) all: Limits,
     pub(crate) handles: usize,
     pub(crate) output_bytes: Option<u64>,
-    pub(crate) random_bytes: u64,
     pub(crate) header_bytes: usize,
     pub(crate) outbound_requests: u64,
     pub(crate) outbound_bytes: u64,
@@ -21,24 +19,18 @@ pub(crate) struct HostLimits {
 }
 
 impl HostLimits {
-    pub(crate) fn new(limits: &Limits) -> HostLimits {
+    pub(crate) fn new(limits: Limits) -> HostLimits {
         HostLimits {
-            all: limits.clone(),
             handles: size(limits.handles()),
             output_bytes: limits.output().map(|size| size.bytes()),
-            random_bytes: limits.random().bytes(),
             header_bytes: size(limits.headers().bytes()),
             outbound_requests: limits.outbound_requests(),
             outbound_bytes: limits.outbound_bytes().bytes(),
             connect_time: limits.connect_time(),
             idle_time: limits.idle_time(),
+            all: limits,
         }
     }
-}
-
-/// A limit was hit here; says so as the engine does for its own.
-pub(crate) fn hit(name: LimitName, value: LimitValue) -> LimitHit {
-    LimitHit { name, value }
 }
 
 fn size(value: u64) -> usize {

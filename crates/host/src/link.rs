@@ -1,7 +1,7 @@
 //! What guests can import.
 
 use wasmtime::component;
-use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
+use wasmtime_wasi::cli::WasiCli;
 use wasmtime_wasi::p2::bindings as p2;
 use wasmtime_wasi::p3::bindings as p3;
 use wasmtime_wasi::sockets::WasiSockets;
@@ -9,19 +9,20 @@ use wasmtime_wasi::sockets::WasiSockets;
 use crate::clock::p2::HasClocks;
 use crate::dns;
 use crate::dns::p3::HasDns;
+use crate::env::host::HasEnv;
 use crate::fs::p2::HasFs;
 use crate::guest::Guest;
 use crate::random::host::HasRandom;
+use crate::stdio::p2::HasStdio;
 
-/// Gives core modules `wasi_snapshot_preview1`, and `wasi_unstable` to old ones.
+/// Gives core modules `wasi_snapshot_preview1`. Its forerunner of 2019, `wasi_unstable`, is not here.
 ///
 /// Functions that may wait are asynchronous: call guests with `call_async`.
 ///
 /// # Errors
 /// Only when the linker already has one of these functions.
 pub fn link_p1(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p1::add_to_linker_async(linker, Guest::p1)?;
-    wasmtime_wasi::p0::add_to_linker_async(linker, Guest::p1)
+    wasmtime_wasi::p1::wasi_snapshot_preview1::add_to_linker(linker, |guest| guest)
 }
 
 /// Gives components the interfaces of WASI 0.2, `wasi:http` included: grants decide what an import can do, not
@@ -48,16 +49,17 @@ fn clocks_and_random_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Resu
 }
 
 fn cli_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
-    p2::cli::exit::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    p2::cli::environment::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    p2::cli::stdin::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    p2::cli::stdout::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    p2::cli::stderr::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    p2::cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    p2::cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    p2::cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    p2::cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Guest::cli)?;
-    p2::cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Guest::cli)
+    use p2::cli;
+    cli::environment::add_to_linker::<_, HasEnv>(linker, Guest::env)?;
+    cli::exit::add_to_linker::<_, HasEnv>(linker, Guest::env)?;
+    cli::stdin::add_to_linker::<_, HasStdio>(linker, Guest::stdio_view)?;
+    cli::stdout::add_to_linker::<_, HasStdio>(linker, Guest::stdio_view)?;
+    cli::stderr::add_to_linker::<_, HasStdio>(linker, Guest::stdio_view)?;
+    cli::terminal_input::add_to_linker::<_, HasStdio>(linker, Guest::stdio_view)?;
+    cli::terminal_output::add_to_linker::<_, HasStdio>(linker, Guest::stdio_view)?;
+    cli::terminal_stdin::add_to_linker::<_, HasStdio>(linker, Guest::stdio_view)?;
+    cli::terminal_stdout::add_to_linker::<_, HasStdio>(linker, Guest::stdio_view)?;
+    cli::terminal_stderr::add_to_linker::<_, HasStdio>(linker, Guest::stdio_view)
 }
 
 fn sockets_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
@@ -84,10 +86,25 @@ pub fn link_p3(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
     random::random::add_to_linker::<_, HasRandom>(linker, Guest::random)?;
     random::insecure::add_to_linker::<_, HasRandom>(linker, Guest::random)?;
     random::insecure_seed::add_to_linker::<_, HasRandom>(linker, Guest::random)?;
-    wasmtime_wasi::p3::cli::add_to_linker(linker)?;
+    cli_p3(linker)?;
     p3::filesystem::types::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
     p3::filesystem::preopens::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
     p3::sockets::types::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
     p3::sockets::ip_name_lookup::add_to_linker::<_, HasDns>(linker, Guest::dns)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)
+}
+
+/// Streams are wasmtime-wasi's here: in 0.3 they are made of its own producers and consumers.
+fn cli_p3(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+    use p3::cli;
+    cli::environment::add_to_linker::<_, HasEnv>(linker, Guest::env)?;
+    cli::exit::add_to_linker::<_, HasEnv>(linker, Guest::env)?;
+    cli::stdin::add_to_linker::<_, WasiCli>(linker, Guest::wasi_cli)?;
+    cli::stdout::add_to_linker::<_, WasiCli>(linker, Guest::wasi_cli)?;
+    cli::stderr::add_to_linker::<_, WasiCli>(linker, Guest::wasi_cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(linker, Guest::wasi_cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(linker, Guest::wasi_cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(linker, Guest::wasi_cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(linker, Guest::wasi_cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(linker, Guest::wasi_cli)
 }

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tombolo_spec::{Grant, GrantId, GrantSet, Limits, Profile, Request};
-use wasmtime_wasi::filesystem::WasiFilesystemCtx;
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::clock::Resolution;
-use crate::egress::{NetPolicy, Network, NetworkConfig};
+use crate::egress::{NetPolicy, Network};
 use crate::env::{Environment, MissingSecret};
 use crate::fs::policy::FsPolicy;
 use crate::fs::{Blocking, Dirs, GrantedDir, OpenDirError};
@@ -33,16 +31,19 @@ pub struct TemplateParts {
     /// Variables that the function gets besides its `env` grants, such as those of a CGI request; in order.
     pub env: Vec<(String, String)>,
     /// Looks up this machine's value for `env NAME`.
-    pub host_env: Box<dyn Fn(&str) -> Option<String>>,
+    pub host_env: Lookup,
     /// Looks up the text of a secret.
-    pub secrets: Box<dyn Fn(&str) -> Option<String>>,
+    pub secrets: Lookup,
     /// Whether file operations may hold up the thread that runs the guest.
     pub blocking: Blocking,
-    /// The way out; `None` is a network without name servers and without TLS.
+    /// The way out; `None` is this machine's, as far as the grants need it ([`Network::for_grants`]).
     pub network: Option<Arc<Network>>,
     /// Receives refusals as they come.
     pub refusals: Option<Arc<dyn RefusalSink>>,
 }
+
+/// Finds the text that goes with a name, if there is one.
+pub type Lookup = Box<dyn Fn(&str) -> Option<String>>;
 
 impl TemplateParts {
     /// Parts of a function with these grants and nothing else: no arguments, no environment of this machine.
@@ -70,6 +71,11 @@ pub enum PrepareError {
     Dir(#[from] OpenDirError),
     #[error("the network cannot be prepared: {0}")]
     Network(#[from] std::io::Error),
+    #[error("grant {grant:?}: volumes are not available here; grant a folder with dir instead")]
+    Volume {
+        /// The grant as it is written.
+        grant: String,
+    },
     #[error(transparent)]
     Secret(#[from] MissingSecret),
 }
@@ -81,7 +87,6 @@ pub struct Template {
     limits: HostLimits,
     environment: Environment,
     dirs: Dirs,
-    p1_fs: WasiFilesystemCtx,
     clock: Resolution,
     random: Option<usize>,
     network: Arc<Network>,
@@ -94,18 +99,24 @@ impl Template {
     /// # Errors
     /// A directory that cannot be opened, a secret that is not there.
     pub fn prepare(parts: TemplateParts) -> Result<Template, PrepareError> {
+        refuse_volumes(&parts.grants)?;
         let dirs = Dirs::open(&parts.grants, &parts.base, parts.blocking)?;
         Ok(Template {
             ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
-            limits: HostLimits::new(&parts.limits),
-            environment: Environment::new(parts.args, parts.env, &parts.grants, &parts.host_env, &parts.secrets)?,
-            p1_fs: p1_filesystem(&dirs)?,
+            limits: HostLimits::new(parts.limits),
+            environment: Environment::new(
+                parts.args,
+                parts.env,
+                &parts.grants,
+                &parts.host_env,
+                &parts.secrets,
+            )?,
             dirs,
             clock: clock(&parts.grants),
             random: parts.grants.find(&Request::Random).map(GrantId::index),
             network: match parts.network {
                 Some(network) => network,
-                None => Arc::new(Network::new(&NetworkConfig::empty(), false)?),
+                None => Network::for_grants(&parts.grants)?,
             },
             pool: Pool::new(),
             grants: parts.grants,
@@ -164,8 +175,22 @@ impl Template {
         FsPolicy { dirs: &self.dirs, grants: &self.grants, ledger: &self.ledger }
     }
 
-    pub(crate) fn p1_filesystem(&self) -> WasiFilesystemCtx {
-        self.p1_fs.clone()
+    pub(crate) fn blocking(&self) -> Blocking {
+        self.dirs.blocking
+    }
+
+    pub(crate) fn granted_dirs(&self) -> &Dirs {
+        &self.dirs
+    }
+}
+
+/// A volume needs a place and a quota, which nothing here gives it; without them the guest would miss a folder that
+/// its grants promise.
+fn refuse_volumes(grants: &GrantSet) -> Result<(), PrepareError> {
+    let volume = grants.iter().find(|(_, grant)| matches!(grant, Grant::Volume { .. }));
+    match volume {
+        Some((id, _)) => Err(PrepareError::Volume { grant: id.text().to_owned() }),
+        None => Ok(()),
     }
 }
 
@@ -178,17 +203,42 @@ fn clock(grants: &GrantSet) -> Resolution {
     steps.min().map_or(Resolution::COARSE, Resolution::granted)
 }
 
-fn p1_filesystem(dirs: &Dirs) -> Result<WasiFilesystemCtx, OpenDirError> {
-    let mut builder = WasiCtxBuilder::new();
-    builder.allow_blocking_current_thread(dirs.blocking == Blocking::Inline);
-    for dir in &dirs.list {
-        let path = format!("/proc/self/fd/{}", rustix::fd::AsRawFd::as_raw_fd(&dir.fd()));
-        let perms = if dir.writable() { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-        builder.preopened_dir(&path, &dir.guest, perms).map_err(|error| OpenDirError {
-            grant: dir.grant().text().to_owned(),
-            path: path.into(),
-            source: std::io::Error::other(error.to_string()),
-        })?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::grants;
+
+    fn prepare(lines: &[&str]) -> Result<Template, PrepareError> {
+        Template::prepare(TemplateParts::new("test", grants(lines)))
     }
-    Ok(builder.build().filesystem().clone())
+
+    #[test]
+    fn what_a_grant_promises_and_cannot_be_kept_is_an_error_before_anything_runs() {
+        let error = prepare(&["dir /does/not/exist as /x read"]).map(drop).unwrap_err().to_string();
+        let expected = "grant \"dir /does/not/exist as /x read\": cannot open /does/not/exist: \
+                        No such file or directory (os error 2)";
+        assert_eq!(error, expected);
+        let error = prepare(&["volume cache as /cache 64MiB"]).map(drop).unwrap_err().to_string();
+        assert!(error.contains("volumes are not available here"), "{error}");
+        let error = prepare(&["secret token reveal"]).map(drop).unwrap_err().to_string();
+        assert!(error.contains("the secret \"token\" is granted but not known here"), "{error}");
+        assert!(prepare(&["dir /etc/hostname as /x read"]).is_err(), "a file is no directory");
+    }
+
+    #[test]
+    fn certificates_are_read_only_where_a_grant_says_https() {
+        let plain = prepare(&["http GET http://10.0.0.1/*"]).unwrap();
+        assert!(plain.network().tls().is_none());
+        let secure = prepare(&["http GET https://api.example.com/*"]).unwrap();
+        assert!(secure.network().tls().is_some());
+        let another = prepare(&["dns *.example.com"]).unwrap();
+        assert!(Arc::ptr_eq(&secure.network, &another.network), "one network for a process");
+    }
+
+    #[test]
+    fn the_finest_of_several_clocks_counts() {
+        let template = prepare(&["clock 100ms", "clock 1ms"]).unwrap();
+        assert_eq!(template.clock().monotonic, std::time::Duration::from_millis(1));
+        assert_eq!(prepare(&[]).unwrap().clock(), Resolution::COARSE);
+    }
 }

@@ -18,8 +18,8 @@ pub enum SandboxError {
     },
     /// A layer that the caller requires is not in force.
     #[error(
-        "sandbox: required layer{} not in force: {}; drop it from `require=` or use a kernel that has it",
-        if .missing.len() == 1 { "" } else { "s" },
+        "sandbox: required {} not in force: {}; `--sandbox report` shows what is, or require less",
+        if .missing.len() == 1 { "layer is" } else { "layers are" },
         list(.missing)
     )]
     Missing {
@@ -49,5 +49,9 @@ impl SandboxError {
 }
 
 fn list(missing: &[(Layer, String)]) -> String {
-    missing.iter().map(|(layer, why)| format!("{layer} ({why})")).collect::<Vec<_>>().join(", ")
+    let one = |(layer, why): &(Layer, String)| match why.as_str() {
+        "" => layer.to_string(),
+        why => format!("{layer} ({why})"),
+    };
+    missing.iter().map(one).collect::<Vec<_>>().join(", ")
 }

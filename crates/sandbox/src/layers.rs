@@ -209,8 +209,8 @@ impl fmt::Display for Layers {
     /// A table of one line a layer: name, status, what it stops, detail or reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (layer, status) in self.iter() {
-            write!(f, "{layer:<14}{:<11}{:<50}", status.word(), layer.stops())?;
-            writeln!(f, "{}", status.text())?;
+            let line = format!("{layer:<14}{:<11}{:<49}{}", status.word(), layer.stops(), status.text());
+            writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }
@@ -231,4 +231,39 @@ struct Row<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     detail: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_lead_back() {
+        for (place, layer) in Layer::ALL.into_iter().enumerate() {
+            assert_eq!((Layer::from_name(layer.name()), layer as usize), (Some(layer), place));
+        }
+    }
+
+    #[test]
+    fn the_form_for_a_pipe_is_read_back() {
+        let layers = Layers::new(|layer| match layer as usize % 4 {
+            0 => Status::InForce("ABI 7".into()),
+            1 => Status::Available("".into()),
+            2 => Status::NotUsed("a grant needs the network".into()),
+            _ => Status::Missing("refused: with a\ttab".into()),
+        });
+        assert_eq!(Layers::from_lines(&layers.to_lines()), Some(layers.clone()));
+        let shorter = layers.to_lines().lines().skip(1).map(|line| format!("{line}\n")).collect::<String>();
+        assert_eq!(Layers::from_lines(&shorter), None);
+        assert_eq!(Layers::from_lines("user\tbroken\t\n"), None);
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_layer() {
+        let table = Layers::new(|_| Status::InForce("detail".into())).to_string();
+        let lines: Vec<_> = table.lines().collect();
+        assert_eq!(lines.len(), Layer::ALL.len());
+        let first = "no-new-privs  in-force   gaining rights through setuid programs           detail";
+        assert_eq!(lines[0], first);
+    }
 }

@@ -70,3 +70,42 @@ impl fmt::Display for Requirement {
         f.write_str(&self.0.iter().map(|layer| layer.name()).collect::<Vec<_>>().join(","))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_once_each_and_printed_back() {
+        let requirement: Requirement = "seccomp, landlock,seccomp".parse().expect("known names");
+        assert_eq!(requirement.layers(), [Layer::Seccomp, Layer::Landlock]);
+        assert_eq!(requirement.to_string(), "seccomp,landlock");
+        let all = Layer::ALL.map(Layer::name).join(",");
+        assert_eq!(all.parse::<Requirement>().expect("known names").to_string(), all);
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_that_lists_the_known_ones() {
+        for (text, name) in [("landlok", "landlok"), ("landlock,", ""), ("", ""), ("Landlock", "Landlock")] {
+            let error = text.parse::<Requirement>().expect_err("no such layer");
+            assert_eq!(error.name, name);
+            assert!(error.to_string().ends_with("no-core, not-dumpable"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_its_reason() {
+        let requirement: Requirement = "landlock,seccomp,user".parse().expect("known names");
+        let layers = Layers::new(|layer| match layer {
+            Layer::Landlock => Status::InForce("ABI 7".into()),
+            Layer::Seccomp => Status::Available("".into()),
+            _ => Status::Missing("refused".into()),
+        });
+        let missing = [(Layer::Seccomp, String::new()), (Layer::UserNamespace, "refused".to_owned())];
+        assert_eq!(requirement.missing(&layers), missing);
+        assert_eq!(requirement.impossible(&layers), missing[1..]);
+        let error = requirement.check(&layers).expect_err("two are missing").to_string();
+        assert!(error.contains("layers are not in force: seccomp, user (refused);"), "{error}");
+        assert!(Requirement::default().check(&layers).is_ok());
+    }
+}

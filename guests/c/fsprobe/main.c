@@ -217,7 +217,7 @@ int main(int argc, char **argv) {
         if (call.at < 0 || call.to < 0) return report(__WASI_ERRNO_BADF);
         if (under.bytes) {
             Call enter = {call.at, 0, under, {"", 0}};
-            int32_t problem = open_as(&enter, FOLLOW, __WASI_OFLAGS_DIRECTORY, -1, 0, &call.at);
+            int32_t problem = open_as(&enter, FOLLOW, __WASI_OFLAGS_DIRECTORY, __WASI_RIGHTS_FD_READDIR, 0, &call.at);
             if (problem) return report(problem);
             if (!to) call.to = call.at;
         }

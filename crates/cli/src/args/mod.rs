@@ -3,6 +3,7 @@
 //! Help, man page and shell completions all come from these definitions.
 
 mod run;
+mod serve;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::exit::Exit;
 
 pub(crate) use run::{ProgramArgs, RunArgs, SandboxArg};
+pub(crate) use serve::ServeArgs;
 
 /// Linux for WebAssembly at the edge: run WASI programs, each with only what you grant it.
 #[derive(Parser, Debug)]
@@ -45,9 +47,16 @@ Exit codes:
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Run(Box<RunArgs>),
+    Serve(Box<ServeArgs>),
     Inspect(InspectArgs),
     Compile(CompileArgs),
     Grants(GrantsArgs),
+    New(tombolo_dev::cli::NewArgs),
+    Build(tombolo_dev::cli::BuildArgs),
+    Dev(tombolo_dev::cli::DevArgs),
+    Test(tombolo_dev::cli::TestArgs),
+    Doctor(tombolo_dev::cli::DoctorArgs),
+    Wit(tombolo_dev::cli::WitArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
     /// One-shot compiler child: WebAssembly on stdin, machine code on stdout.

@@ -6,7 +6,7 @@ mod view;
 use std::io::Write;
 
 use anyhow::Context;
-use tombolo_spec::LimitOverrides;
+use tombolo_spec::{LimitOverrides, Profile};
 
 use crate::args::{InspectArgs, ProgramArgs};
 use crate::exit::{Exit, Failure};
@@ -22,7 +22,7 @@ use view::View;
 pub(crate) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
     let grants = plan::parse_grants(&args.grants)?;
     let given = ProgramArgs { limits: args.limits.clone(), ..ProgramArgs::default() };
-    let limits = plan::limits(&given, &LimitOverrides::default())?;
+    let limits = plan::limits(&given, &LimitOverrides::default(), Profile::Run)?;
     let program = Program::read(&args.artifact)?;
     let view = View::new(&program, &grants, &limits);
     let text = if args.json {

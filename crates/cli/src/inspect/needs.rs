@@ -28,7 +28,9 @@ pub(crate) fn need(import: &Interface) -> Need {
 
 fn component_need(path: &str) -> Need {
     match path {
-        "wasi:filesystem/types" | "wasi:filesystem/preopens" => Need::Grant(&[GrantKind::Dir, GrantKind::Volume]),
+        "wasi:filesystem/types" | "wasi:filesystem/preopens" => {
+            Need::Grant(&[GrantKind::Dir, GrantKind::Volume])
+        }
         "wasi:cli/environment" => Need::Refined(GrantKind::Env),
         "wasi:http/outgoing-handler" | "wasi:http/client" => Need::Grant(&[GrantKind::Http]),
         "wasi:sockets/tcp" | "wasi:sockets/tcp-create-socket" => {
@@ -44,7 +46,10 @@ fn component_need(path: &str) -> Need {
         path if path.starts_with("wasi:clocks/") => Need::Refined(GrantKind::Clock),
         path if path.starts_with("wasi:keyvalue/") => Need::Grant(&[GrantKind::Kv]),
         path => match path.split('/').next() {
-            Some("wasi:io" | "wasi:cli" | "wasi:random" | "wasi:http" | "wasi:sockets" | "wasi:config" | "wasi:logging") => Need::Nothing,
+            Some(
+                "wasi:io" | "wasi:cli" | "wasi:random" | "wasi:http" | "wasi:sockets" | "wasi:config"
+                | "wasi:logging",
+            ) => Need::Nothing,
             _ => Need::Unknown,
         },
     }
@@ -80,7 +85,11 @@ mod tests {
         check("wasi:io/streams@0.2.3", &[], Need::Nothing);
         check("wasi:clocks/wall-clock@0.2.3", &[], Need::Refined(GrantKind::Clock));
         check("wasi_snapshot_preview1", &["fd_write", "proc_exit"], Need::Nothing);
-        check("wasi_snapshot_preview1", &["fd_write", "path_open"], Need::Grant(&[GrantKind::Dir, GrantKind::Volume]));
+        check(
+            "wasi_snapshot_preview1",
+            &["fd_write", "path_open"],
+            Need::Grant(&[GrantKind::Dir, GrantKind::Volume]),
+        );
     }
 
     #[test]

@@ -47,9 +47,13 @@ impl<'a> View<'a> {
     /// The view of a program under grants and limits.
     pub(crate) fn new(program: &'a Program, grants: &GrantSet, limits: &Limits) -> View<'a> {
         let info = &program.info;
-        let needs: Vec<ImportNeed> =
-            info.imports.iter().map(|import| import_need(&import.name, import.functions.len(), need(import), grants)).collect();
-        let suffice = needs.iter().all(|need| need.grant == "free" || need.grant == "refines" || need.granted);
+        let needs: Vec<ImportNeed> = info
+            .imports
+            .iter()
+            .map(|import| import_need(&import.name, import.functions.len(), need(import), grants))
+            .collect();
+        let suffice =
+            needs.iter().all(|need| need.grant == "free" || need.grant == "refines" || need.granted);
         View {
             path: program.path.display().to_string(),
             info,
@@ -80,7 +84,8 @@ fn import_need<'a>(import: &'a str, functions: usize, need: Need, grants: &Grant
 /// The triggers of architecture's table: what wakes a function with these entry points.
 fn triggers(entries: &[Entry]) -> Vec<&'static str> {
     let http = entries.iter().any(|entry| matches!(entry, Entry::HttpP2 | Entry::HttpP3));
-    let command = entries.iter().any(|entry| matches!(entry, Entry::Start | Entry::CommandP2 | Entry::CommandP3));
+    let command =
+        entries.iter().any(|entry| matches!(entry, Entry::Start | Entry::CommandP2 | Entry::CommandP3));
     match (http, command) {
         (true, _) => vec!["http", "events (CloudEvents over HTTP)"],
         (false, true) => vec!["run", "http (CGI)", "events (payload on stdin)"],
@@ -109,7 +114,8 @@ impl fmt::Display for View<'_> {
         writeln!(f, "  kind      {}, WASI {wasi}", self.info.kind)?;
         writeln!(f, "  size      {} bytes", self.info.bytes)?;
         writeln!(f, "  digest    {}", self.info.digest)?;
-        let triggers = if self.triggers.is_empty() { "none: a library".to_owned() } else { self.triggers.join(", ") };
+        let triggers =
+            if self.triggers.is_empty() { "none: a library".to_owned() } else { self.triggers.join(", ") };
         writeln!(f, "  wakes on  {triggers}")?;
         for producer in &self.info.producers {
             writeln!(f, "  {:<9} {} {}", producer.field, producer.name, producer.version)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use tombolo_spec::grant::HostPath;
-use tombolo_spec::{Function, Grant, GrantSet, LimitOverrides, Limits, Manifest, Profile, Source};
+use tombolo_spec::{Function, Grant, GrantSet, LimitOverrides, Limits, Manifest, Profile, Source, Trigger};
 
 use crate::args::{ProgramArgs, RunArgs};
 use crate::exit::{Exit, Failure};
@@ -17,16 +17,18 @@ pub(crate) use secrets::Secrets;
 /// What `tombolo run` will do.
 pub(crate) struct Plan {
     /// The artifact.
-    pub program: PathBuf,
+    pub(crate) program: PathBuf,
     /// The name under which events and errors speak of it.
-    pub function: String,
+    pub(crate) function: String,
     /// The program's arguments, its own name first.
-    pub arguments: Vec<String>,
-    pub grants: GrantSet,
-    pub limits: Limits,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) grants: GrantSet,
+    pub(crate) limits: Limits,
     /// Where relative folders of grants start.
-    pub base: PathBuf,
-    pub secrets: Secrets,
+    pub(crate) base: PathBuf,
+    pub(crate) secrets: Secrets,
+    /// What wakes it, where a manifest says so.
+    pub(crate) on: Vec<Trigger>,
 }
 
 impl Plan {
@@ -36,15 +38,31 @@ impl Plan {
     /// All that is wrong with grants and limits, or with the manifest, at once.
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, Failure> {
         let (first, rest) = args.program.split_first().context("no program was named")?;
-        let rest = rest.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>()?;
+        let rest = rest.iter().map(text).collect::<Result<Vec<_>, _>>()?;
         match &args.manifest {
-            Some(manifest) => of_manifest(manifest, &text(first)?, rest, &args.grants),
-            None => of_file(Path::new(first), rest, &args.grants),
+            Some(manifest) => of_manifest(manifest, &text(first)?, rest, &args.grants, Profile::Run),
+            None => of_file(Path::new(first), rest, &args.grants, Profile::Run),
         }
     }
 }
 
-fn of_file(program: &Path, rest: Vec<String>, given: &ProgramArgs) -> Result<Plan, Failure> {
+/// A program named by its file.
+///
+/// # Errors
+/// Grants or limits that do not parse.
+pub(crate) fn of_file(
+    program: &Path,
+    rest: Vec<String>,
+    given: &ProgramArgs,
+    profile: Profile,
+) -> Result<Plan, Failure> {
+    if program.as_os_str().as_encoded_bytes().starts_with(b"-") {
+        let shown = program.display();
+        return Err(anyhow!(
+            "unknown flag {shown}; see `tombolo run --help` (a file of that name is ./{shown})"
+        )
+        .into());
+    }
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     let (grants, secrets) = sugar::grants(given)?;
     Ok(Plan {
@@ -52,14 +70,24 @@ fn of_file(program: &Path, rest: Vec<String>, given: &ProgramArgs) -> Result<Pla
         arguments: std::iter::once(name.clone()).chain(rest).collect(),
         function: name,
         grants,
-        limits: limits(given, &LimitOverrides::default())?,
+        limits: limits(given, &LimitOverrides::default(), profile)?,
         base: here()?,
         secrets,
+        on: Vec::new(),
     })
 }
 
 /// A function with its own grants and limits; flags add grants and change limits.
-fn of_manifest(file: &Path, name: &str, rest: Vec<String>, given: &ProgramArgs) -> Result<Plan, Failure> {
+///
+/// # Errors
+/// All problems of the manifest, 127 for a function that it doesn't have.
+pub(crate) fn of_manifest(
+    file: &Path,
+    name: &str,
+    rest: Vec<String>,
+    given: &ProgramArgs,
+    profile: Profile,
+) -> Result<Plan, Failure> {
     let manifest = read_manifest(file)?;
     let function = manifest.function(name).ok_or_else(|| unknown_function(file, name, &manifest))?;
     let base = std::path::absolute(file).with_context(|| format!("{}: no folder", file.display()))?;
@@ -68,11 +96,15 @@ fn of_manifest(file: &Path, name: &str, rest: Vec<String>, given: &ProgramArgs) 
     Ok(Plan {
         program: artifact(function, &base, name)?,
         function: name.to_owned(),
-        arguments: std::iter::once(name.to_owned()).chain(function.args.iter().cloned()).chain(rest).collect(),
+        arguments: std::iter::once(name.to_owned())
+            .chain(function.args.iter().cloned())
+            .chain(rest)
+            .collect(),
         grants: join(function.grants.resolve(&host_path(&base)?), added.resolve(&host_path(&here()?)?)),
-        limits: limits(given, &function.limits)?,
+        limits: limits(given, &function.limits, profile)?,
         base,
         secrets,
+        on: function.on.clone(),
     })
 }
 
@@ -82,7 +114,8 @@ fn of_manifest(file: &Path, name: &str, rest: Vec<String>, given: &ProgramArgs) 
 /// The file cannot be read, or all its problems.
 pub(crate) fn read_manifest(file: &Path) -> Result<Manifest, Failure> {
     let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file).with_context(|| format!("{shown}: the manifest cannot be read"))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("{shown}: the manifest cannot be read"))?;
     Ok(Manifest::parse(&text, &shown)?)
 }
 
@@ -101,19 +134,28 @@ fn artifact(function: &Function, base: &Path, name: &str) -> anyhow::Result<Path
 }
 
 /// Limits: flags over what the manifest says over the defaults.
-pub(crate) fn limits(given: &ProgramArgs, manifest: &LimitOverrides) -> anyhow::Result<Limits> {
+pub(crate) fn limits(
+    given: &ProgramArgs,
+    manifest: &LimitOverrides,
+    profile: Profile,
+) -> anyhow::Result<Limits> {
     let mut typed = LimitOverrides::default();
-    let wrong: Vec<String> =
-        given.limits.iter().filter_map(|line| typed.set_line(line).err()).map(|error| error.to_string()).collect();
+    let wrong: Vec<String> = given
+        .limits
+        .iter()
+        .filter_map(|line| typed.set_line(line).err())
+        .map(|error| error.to_string())
+        .collect();
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n"));
     }
-    Ok(typed.over(manifest).resolve(Profile::Run))
+    Ok(typed.over(manifest).resolve(profile))
 }
 
 /// Parses grant lines; all that are wrong are told at once.
 pub(crate) fn parse_grants(lines: &[String]) -> anyhow::Result<GrantSet> {
-    let (good, bad): (Vec<_>, Vec<_>) = lines.iter().map(|line| line.parse::<Grant>()).partition(Result::is_ok);
+    let (good, bad): (Vec<_>, Vec<_>) =
+        lines.iter().map(|line| line.parse::<Grant>()).partition(Result::is_ok);
     if bad.is_empty() {
         return Ok(good.into_iter().flatten().collect());
     }
@@ -131,7 +173,8 @@ fn here() -> anyhow::Result<PathBuf> {
 }
 
 fn host_path(path: &Path) -> anyhow::Result<HostPath> {
-    let text = path.to_str().with_context(|| format!("{}: not UTF-8, so no grant can name it", path.display()))?;
+    let text =
+        path.to_str().with_context(|| format!("{}: not UTF-8, so no grant can name it", path.display()))?;
     text.parse().with_context(|| format!("{text}: no folder that a grant can name"))
 }
 

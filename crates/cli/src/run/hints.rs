@@ -14,7 +14,8 @@ pub(super) fn misplaced_flags(plan: &Plan) {
     let Some(first) = plan.arguments.get(1) else { return };
     let flag = first.split('=').next().unwrap_or_default();
     if OWN_FLAGS.contains(&flag) {
-        let value = if first.contains('=') || first == "--report" || first == "--no-cache" { "" } else { " …" };
+        let value =
+            if first.contains('=') || first == "--report" || first == "--no-cache" { "" } else { " …" };
         notice!(
             "{first} went to the program, as all that follows it does; tombolo's own flags stand before the \
              program: tombolo run {first}{value} {}",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use tombolo_cell::command::{Ended, NotReady, Program};
 use tombolo_cell::policy;
-use tombolo_engine::{Authenticated, Engine, Fault, Wasi};
+use tombolo_engine::{Authenticated, Engine, Wasi};
 use tombolo_host::ledger::Report;
 use tombolo_host::{Stdio, Template};
 use tombolo_sandbox::{Entered, Layers, Policy, Requirement};
@@ -51,8 +51,8 @@ impl Job<'_> {
     }
 
     fn try_run(&self, entered: &Entered, code: Authenticated, template: Template) -> Result<Exit, Failure> {
-        let program =
-            Program::load(self.engine.clone(), code, self.wasi, template).map_err(|error| self.not_ready(error))?;
+        let program = Program::load(self.engine.clone(), code, self.wasi, template)
+            .map_err(|error| self.not_ready(error))?;
         let template = program.template();
         let layers = entered
             .lock_down(&Policy { require: self.require.clone(), ..policy(template) })
@@ -93,10 +93,6 @@ impl Job<'_> {
             Ended::OutOfTime(limit) => {
                 notice!("{name}: {limit}");
                 Exit::WallLimit
-            }
-            Ended::Faulted(fault @ Fault::Host(_)) => {
-                notice!("{name}: {fault}");
-                Exit::Own
             }
             Ended::Faulted(fault) => {
                 notice!("{name}: {fault}");

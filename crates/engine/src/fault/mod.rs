@@ -71,7 +71,7 @@ pub fn classify(
     }
     match link_fault(error) {
         Some(fault) => Fault::Link(fault),
-        None => Fault::Host(printable(&format!("{error:#}"))),
+        None => Fault::Host(printable(&text::causes(error))),
     }
 }
 
@@ -94,7 +94,7 @@ fn link_fault(error: &wasmtime::Error) -> Option<LinkFault> {
         Some(unknown) => Some(format!("{}::{}", unknown.module(), unknown.name())),
         None => text::component_import(error)?,
     };
-    Some(LinkFault { import: import.as_deref().map(printable), message: printable(&format!("{error:#}")) })
+    Some(LinkFault { import: import.as_deref().map(printable), message: printable(&text::causes(error)) })
 }
 
 /// Names come out of the artifact: a terminal must not obey what stands in them.

@@ -5,10 +5,11 @@
 use tombolo_spec::LimitName;
 
 /// Text of an error, and the limit that it means.
-const LIMITS: [(&str, LimitName); 4] = [
+const LIMITS: [(&str, LimitName); 5] = [
     ("too much data is being copied between the host and the guest", LimitName::HostcallFuel),
     ("store handle limit exceeded", LimitName::Handles),
     ("pages exceeds memory limits", LimitName::Memory),
+    ("GC heap out of memory", LimitName::Memory),
     ("elements exceeds table limits", LimitName::TableElements),
 ];
 
@@ -27,4 +28,12 @@ pub(super) fn component_import(error: &wasmtime::Error) -> Option<Option<String>
         ["matching implementation was not found", "incompatible import type", "component imports"];
     let text = texts.iter().find(|text| about_imports.iter().any(|about| text.contains(about)))?;
     Some(text.split('`').nth(1).map(str::to_owned))
+}
+
+/// The causes of `error` in one line, without the backtrace that Wasmtime puts around them.
+pub(super) fn causes(error: &wasmtime::Error) -> String {
+    let causes = error.chain().map(|cause| cause.to_string());
+    let told: Vec<String> =
+        causes.filter(|cause| !cause.starts_with("error while executing at wasm backtrace")).collect();
+    told.join(": ")
 }

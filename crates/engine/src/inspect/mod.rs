@@ -4,7 +4,7 @@
 
 mod names;
 mod scan;
-mod sniff;
+pub(crate) mod sniff;
 
 use std::fmt;
 
@@ -101,6 +101,18 @@ impl ArtifactInfo {
     /// The newest WASI generation in use.
     pub fn newest_wasi(&self) -> Wasi {
         self.wasi.last().copied().unwrap_or(Wasi::None)
+    }
+
+    /// Checks that this is of the `kind` that is needed.
+    ///
+    /// # Errors
+    /// [`LoadError::NeedsModule`] or [`LoadError::NeedsComponent`].
+    pub fn require(&self, kind: Kind) -> Result<(), LoadError> {
+        match (kind, self.kind == kind) {
+            (_, true) => Ok(()),
+            (Kind::Module, false) => Err(LoadError::NeedsModule),
+            (Kind::Component, false) => Err(LoadError::NeedsComponent),
+        }
     }
 
     /// The preferred way to start it.

@@ -246,10 +246,13 @@ fn grouped(imports: Vec<Interface>) -> Vec<Interface> {
     grouped
 }
 
-/// A section that ends beyond the file's end means that the file was cut off.
+/// A section that ends beyond the file's end, or is missing at it, means that the file was cut off.
 fn damaged(wasm: &[u8], error: &wasmparser::BinaryReaderError) -> LoadError {
     let message = error.to_string();
-    match message.contains("unexpected end") || message.contains("extends past end") {
+    match ["unexpected end", "extends past end", "code section is absent"]
+        .iter()
+        .any(|cut| message.contains(cut))
+    {
         true => LoadError::Truncated { bytes: wasm.len() },
         false => LoadError::Malformed(message),
     }

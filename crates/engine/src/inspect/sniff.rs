@@ -11,7 +11,7 @@ const MODULE_VERSION: [u8; 4] = [1, 0, 0, 0];
 const COMPONENT_VERSION: [u8; 4] = [0x0d, 0, 1, 0];
 
 /// The binary form of `artifact`: itself, or its translation if it is WebAssembly text.
-pub(super) fn binary(artifact: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {
+pub(crate) fn binary(artifact: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {
     if artifact.is_empty() {
         return Err(LoadError::Empty);
     }
@@ -22,7 +22,7 @@ pub(super) fn binary(artifact: &[u8]) -> Result<Cow<'_, [u8]>, LoadError> {
 }
 
 /// Module or component, by the header.
-pub(super) fn kind(wasm: &[u8]) -> Result<Kind, LoadError> {
+pub(crate) fn kind(wasm: &[u8]) -> Result<Kind, LoadError> {
     let Some((magic, rest)) = wasm.split_at_checked(4) else {
         return Err(not_wasm(wasm));
     };

@@ -8,8 +8,8 @@
 //! | no grant | whole seconds | 10 ms |
 //! | `clock 1ms` | 1 ms | 1 ms |
 //!
-//! Fine clocks are what timing attacks on neighbours need, hence the grant. Timers and sleeps are not rounded:
-//! they delay the guest alone. The monotonic clock starts at zero with each instance, so it tells nothing about
+//! Fine clocks are what timing attacks on neighbours need, hence the grant. A sleep for a duration is not rounded:
+//! it delays the guest alone. A timer for a moment ends when the guest's own clock shows that moment. The monotonic clock starts at zero with each instance, so it tells nothing about
 //! the machine's uptime.
 
 mod policy;
@@ -32,8 +32,10 @@ pub(crate) struct Clocks {
 }
 
 impl Clocks {
+    /// Clocks of a new instance. The monotonic one begins one step after zero: Go takes a zero for a broken clock.
     pub(crate) fn new(resolution: Resolution) -> Clocks {
-        Clocks { resolution, origin: Instant::now() }
+        let now = Instant::now();
+        Clocks { resolution, origin: now.checked_sub(resolution.monotonic).unwrap_or(now) }
     }
 
     /// Time since 1970-01-01 00:00:00 UTC, rounded down.
@@ -42,7 +44,7 @@ impl Clocks {
         policy::round_down(now, self.resolution.wall)
     }
 
-    /// Nanoseconds since the instance was made, rounded down.
+    /// Nanoseconds since shortly before the instance was made, rounded down.
     pub(crate) fn monotonic_ns(&self) -> u64 {
         saturating_ns(policy::round_down(self.origin.elapsed(), self.resolution.monotonic))
     }
@@ -55,10 +57,18 @@ impl Clocks {
         saturating_ns(self.resolution.monotonic)
     }
 
-    /// How long to wait until the monotonic clock has passed `when_ns`; measured on the exact clock, so that a
-    /// timer never ends a tick too late.
+    /// How long to wait until the guest's monotonic clock shows `when_ns`. What it shows is rounded down, so the
+    /// wait is for the next step: a timer that ended before would make the guest spin until its clock agrees.
     pub(crate) fn until(&self, when_ns: u64) -> Duration {
-        Duration::from_nanos(when_ns).saturating_sub(self.origin.elapsed())
+        let when = policy::round_up(Duration::from_nanos(when_ns), self.resolution.monotonic);
+        when.saturating_sub(self.origin.elapsed())
+    }
+
+    /// The same for the wall clock.
+    pub(crate) fn until_wall(&self, when_ns: u64) -> Duration {
+        let when = policy::round_up(Duration::from_nanos(when_ns), self.resolution.wall);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        when.saturating_sub(now)
     }
 }
 

@@ -63,7 +63,9 @@ fn timer(table: &mut ResourceTable, wait: Duration) -> wasmtime::Result<Resource
 enum Deadline {
     /// Ready at once, but only after other work had its turn: a guest that polls with a zero timeout in a
     /// loop must not starve the reactor that makes its sockets ready.
-    Past { yielded: bool },
+    Past {
+        yielded: bool,
+    },
     At(tokio::time::Instant),
     /// Further away than the clock can say.
     Never,

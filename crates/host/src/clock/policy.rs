@@ -29,8 +29,20 @@ impl Resolution {
 /// The largest multiple of `step` that is not after `time`.
 pub(super) fn round_down(time: Duration, step: Duration) -> Duration {
     let step = step.as_nanos().max(1);
-    let rounded = time.as_nanos() / step * step;
-    let (seconds, nanos) = (rounded / 1_000_000_000, rounded % 1_000_000_000);
-    // Both fit: `rounded` is not above `time`, which came in as a Duration.
-    Duration::new(u64::try_from(seconds).unwrap_or(u64::MAX), u32::try_from(nanos).unwrap_or(0))
+    duration(time.as_nanos() / step * step)
+}
+
+/// The smallest multiple of `step` that is not before `time`.
+pub(super) fn round_up(time: Duration, step: Duration) -> Duration {
+    let step = step.as_nanos().max(1);
+    duration(time.as_nanos().div_ceil(step) * step)
+}
+
+/// What is too long for the type stays at its end.
+fn duration(nanos: u128) -> Duration {
+    let (seconds, nanos) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+    match (u64::try_from(seconds), u32::try_from(nanos)) {
+        (Ok(seconds), Ok(nanos)) => Duration::new(seconds, nanos),
+        _ => Duration::MAX,
+    }
 }

@@ -28,8 +28,19 @@ fn rounding_goes_down_to_a_multiple_and_survives_extremes() {
 }
 
 #[test]
-fn a_timer_is_not_rounded_and_never_negative() {
+fn rounding_goes_up_to_a_multiple_and_survives_extremes() {
+    let round = policy::round_up;
+    assert_eq!(round(Duration::from_millis(1001), COARSE_WALL), Duration::from_secs(2));
+    assert_eq!(round(Duration::from_secs(2), COARSE_WALL), Duration::from_secs(2));
+    assert_eq!(round(Duration::MAX, COARSE_WALL), Duration::MAX);
+}
+
+#[test]
+fn a_timer_ends_when_the_guests_clock_shows_its_moment_and_is_never_negative() {
     let clocks = Clocks::new(Resolution::COARSE);
     assert!(clocks.until(u64::MAX) > Duration::from_secs(3600));
     assert_eq!(clocks.until(0), Duration::ZERO);
+    let when = clocks.monotonic_ns() + 1;
+    std::thread::sleep(clocks.until(when));
+    assert!(clocks.monotonic_ns() >= when);
 }

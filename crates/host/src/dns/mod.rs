@@ -8,3 +8,6 @@ mod policy;
 
 pub(crate) mod p2;
 pub(crate) mod p3;
+
+#[cfg(test)]
+mod tests;

@@ -69,10 +69,7 @@ fn resolve(
 
 type Next = Result<Option<IpAddress>, ErrorCode>;
 
-fn next(
-    mut store: StoreContextMut<'_, Guest>,
-    (stream,): (Resource<Stream>,),
-) -> wasmtime::Result<(Next,)> {
+fn next(mut store: StoreContextMut<'_, Guest>, (stream,): (Resource<Stream>,)) -> wasmtime::Result<(Next,)> {
     let stream = store.data_mut().table().get_mut(&stream)?;
     Ok((match stream {
         Stream::Waiting(_) => Err(ErrorCode::WouldBlock),

@@ -15,8 +15,11 @@ mod network;
 mod own;
 mod tls;
 
+#[cfg(test)]
+mod tests;
+
 pub use network::{Network, NetworkConfig, Roots};
 
 pub(crate) use admit::{Admitted, NetPolicy, grant_line};
-pub(crate) use instance::{InstanceNet, OverLimit};
+pub(crate) use instance::InstanceNet;
 pub(crate) use lookup::LookupError;

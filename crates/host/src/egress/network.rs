@@ -2,15 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::Name;
 use hickory_resolver::{Hosts, TokioResolver, system_conf};
 use rustls::pki_types::CertificateDer;
 use tokio::runtime;
+use tombolo_spec::grant::{HostPattern, Scheme};
+use tombolo_spec::{Grant, GrantSet};
 
 use super::own::OwnAddresses;
 
@@ -60,7 +64,8 @@ impl NetworkConfig {
         let mut config = NetworkConfig::empty();
         if let Ok((resolver, _)) = system_conf::read_system_conf() {
             let port = |server: &NameServerConfig| server.connections.first().map_or(53, |udp| udp.port);
-            let servers = resolver.name_servers().iter().map(|server| SocketAddr::new(server.ip, port(server)));
+            let servers =
+                resolver.name_servers().iter().map(|server| SocketAddr::new(server.ip, port(server)));
             config.name_servers = servers.collect();
             config.search = resolver.search().iter().map(Name::to_utf8).collect();
         }
@@ -75,17 +80,18 @@ pub struct Network {
     options: ResolverOpts,
     hosts: Arc<Hosts>,
     pub(super) own: OwnAddresses,
-    tls: Option<Arc<rustls::ClientConfig>>,
+    roots: Roots,
+    tls: OnceLock<Arc<rustls::ClientConfig>>,
     /// One resolver for each runtime: its tasks and sockets live and die with the runtime.
     resolvers: Mutex<Vec<(runtime::Id, TokioResolver)>>,
 }
 
 impl Network {
-    /// Reads all that will be needed. `tls` says whether certificates are, which takes a few milliseconds.
+    /// The network of `config`. Trusted certificates are read with [`Network::trust`].
     ///
     /// # Errors
     /// A hosts file that cannot be parsed.
-    pub fn new(config: &NetworkConfig, tls: bool) -> io::Result<Network> {
+    pub fn new(config: &NetworkConfig) -> io::Result<Network> {
         let mut hosts = Hosts::default();
         hosts.read_hosts_conf(config.hosts.as_bytes())?;
         Ok(Network {
@@ -93,9 +99,35 @@ impl Network {
             options: options(config),
             hosts: Arc::new(hosts),
             own: OwnAddresses::new(),
-            tls: tls.then(|| super::tls::client_config(&config.roots)),
+            roots: config.roots.clone(),
+            tls: OnceLock::new(),
             resolvers: Mutex::default(),
         })
+    }
+
+    /// What a function with these grants needs of this machine's network, read once in a process: name servers
+    /// when a grant names a name, certificates when one says `https`. To be called before the process is locked
+    /// down.
+    ///
+    /// # Errors
+    /// A hosts file that cannot be parsed.
+    pub fn for_grants(grants: &GrantSet) -> io::Result<Arc<Network>> {
+        static NAMES: Mutex<Option<Arc<Network>>> = Mutex::new(None);
+        static ADDRESSES: Mutex<Option<Arc<Network>>> = Mutex::new(None);
+        let network = if needs_names(grants) {
+            once(&NAMES, NetworkConfig::system)?
+        } else {
+            once(&ADDRESSES, NetworkConfig::empty)?
+        };
+        if needs_tls(grants) {
+            network.trust();
+        }
+        Ok(network)
+    }
+
+    /// Reads the certificates of whom TLS trusts, if that has not been done yet; it takes a few milliseconds.
+    pub fn trust(&self) {
+        self.tls.get_or_init(|| super::tls::client_config(&self.roots));
     }
 
     /// Where name servers are, for the rules of the layers below.
@@ -104,8 +136,9 @@ impl Network {
         servers.flat_map(|server| server.connections.iter().map(|to| SocketAddr::new(server.ip, to.port)))
     }
 
+    /// The settings of TLS, where they were prepared.
     pub(crate) fn tls(&self) -> Option<Arc<rustls::ClientConfig>> {
-        self.tls.clone()
+        self.tls.get().cloned()
     }
 
     /// The resolver of the runtime that the caller runs on.
@@ -132,13 +165,41 @@ impl Network {
     }
 }
 
+fn once(place: &Mutex<Option<Arc<Network>>>, config: fn() -> NetworkConfig) -> io::Result<Arc<Network>> {
+    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(network) = place.as_ref() {
+        return Ok(Arc::clone(network));
+    }
+    let network = Arc::new(Network::new(&config())?);
+    *place = Some(Arc::clone(&network));
+    Ok(network)
+}
+
+fn needs_names(grants: &GrantSet) -> bool {
+    let names = |host: &HostPattern| !matches!(host, HostPattern::Addresses(_));
+    grants.iter().any(|(_, grant)| match grant {
+        Grant::Http { url, .. } => names(&url.host),
+        Grant::TcpConnect { host, .. } | Grant::UdpConnect { host, .. } => names(host),
+        Grant::Dns { .. } => true,
+        _ => false,
+    })
+}
+
+fn needs_tls(grants: &GrantSet) -> bool {
+    grants.iter().any(|(_, grant)| matches!(grant, Grant::Http { url, .. } if url.scheme == Scheme::Https))
+}
+
 fn resolver_config(config: &NetworkConfig) -> ResolverConfig {
     let servers = config.name_servers.iter().map(|server| {
         let at = |mut connection: ConnectionConfig| {
             connection.port = server.port();
             connection
         };
-        NameServerConfig::new(server.ip(), true, vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())])
+        NameServerConfig::new(
+            server.ip(),
+            true,
+            vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())],
+        )
     });
     let search = config.search.iter().filter_map(|domain| Name::from_utf8(domain).ok());
     ResolverConfig::from_parts(None, search.collect(), servers.collect())

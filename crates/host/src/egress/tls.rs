@@ -9,7 +9,8 @@ use super::Roots;
 /// TLS 1.2 and 1.3 for HTTP/2 and HTTP/1.1, trusting `roots`.
 pub(super) fn client_config(roots: &Roots) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = match ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions() {
+    let mut config = match ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+    {
         Ok(builder) => builder.with_root_certificates(store(roots)).with_no_client_auth(),
         Err(error) => unreachable!("ring has the default protocol versions: {error}"),
     };

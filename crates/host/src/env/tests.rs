@@ -9,7 +9,8 @@ fn grants(lines: &[&str]) -> GrantSet {
 fn vars(lines: &[&str]) -> Result<Vec<(String, String)>, MissingSecret> {
     let host = |name: &str| (name == "HOME").then(|| "/home/a".to_owned());
     let secrets = |name: &str| (name == "db-password").then(|| "hunter2".to_owned());
-    Environment::new(Vec::new(), Vec::new(), &grants(lines), &host, &secrets).map(|environment| environment.vars)
+    Environment::new(Vec::new(), Vec::new(), &grants(lines), &host, &secrets)
+        .map(|environment| environment.vars)
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {

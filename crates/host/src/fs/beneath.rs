@@ -53,7 +53,12 @@ pub(crate) enum Opened {
 const DIR_MODE: Mode = Mode::from_raw_mode(0o777);
 
 /// Opens a file or directory. `flags` are the access mode, `CREATE`, `EXCL`, `TRUNC` and `DIRECTORY`.
-pub(crate) fn open(dir: BorrowedFd<'_>, name: &str, flags: OFlags, follow: Follow) -> Result<Opened, PathError> {
+pub(crate) fn open(
+    dir: BorrowedFd<'_>,
+    name: &str,
+    flags: OFlags,
+    follow: Follow,
+) -> Result<Opened, PathError> {
     path::check(name)?;
     let flags = flags | nofollow(follow);
     refuse_special_before(dir, name, flags)?;

@@ -22,6 +22,13 @@ mod path;
 pub(crate) mod policy;
 mod resolve;
 
+#[cfg(all(test, feature = "bypass-wasi-fs-checks"))]
+mod bypass_tests;
+#[cfg(all(test, not(feature = "bypass-wasi-fs-checks")))]
+mod tests;
+#[cfg(all(test, not(feature = "bypass-wasi-fs-checks")))]
+mod wasi_tests;
+
 pub use dirs::{Blocking, GrantedDir, OpenDirError};
 
 pub(crate) use dirs::Dirs;

@@ -12,13 +12,13 @@ use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
+use super::Blocking;
 use super::beneath::{self, Follow, Opened, PathError};
 use super::errors::code_p2;
 use super::meta::{self, NewTime};
 use super::origins::Origins;
 use super::policy::{FsPolicy, OpenRequest, Site, run};
 use crate::template::Template;
-use super::Blocking;
 
 /// Names the files of a guest to the linker.
 pub(crate) struct HasFs;
@@ -123,7 +123,8 @@ impl<'a> FsView<'a> {
         work: impl FnOnce(&Site, &str) -> Result<T, PathError> + Send + 'static,
     ) -> FsResult<T> {
         let site = self.site(&fd)?.map_err(error)?;
-        let (worked, path, site) = run(self.policy().dirs.blocking, move || (work(&site, &path), path, site)).await;
+        let (worked, path, site) =
+            run(self.policy().dirs.blocking, move || (work(&site, &path), path, site)).await;
         self.policy().settle(&site, &path, access, worked).map_err(error)
     }
 
@@ -173,12 +174,19 @@ impl types::HostDescriptor for FsView<'_> {
         if request.writes() {
             self.policy().may_write(&site, &path).map_err(error)?;
         }
-        let opened = self.at(fd, path, request.access(), move |site, path| request.open(&site.file, path)).await?;
+        let opened =
+            self.at(fd, path, request.access(), move |site, path| request.open(&site.file, path)).await?;
         Ok(self.push(&site, opened, &request)?)
     }
 
-    async fn stat_at(&mut self, fd: Fd, flags: types::PathFlags, path: String) -> FsResult<types::DescriptorStat> {
-        let stat = self.look(fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
+    async fn stat_at(
+        &mut self,
+        fd: Fd,
+        flags: types::PathFlags,
+        path: String,
+    ) -> FsResult<types::DescriptorStat> {
+        let stat =
+            self.look(fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
         Ok(meta::stat_p2(&stat))
     }
 
@@ -188,7 +196,8 @@ impl types::HostDescriptor for FsView<'_> {
         flags: types::PathFlags,
         path: String,
     ) -> FsResult<types::MetadataHashValue> {
-        let stat = self.look(fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
+        let stat =
+            self.look(fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
         let lower = meta::identity(&stat);
         Ok(types::MetadataHashValue { lower, upper: !lower })
     }
@@ -221,8 +230,10 @@ impl types::HostDescriptor for FsView<'_> {
         access: types::NewTimestamp,
         modification: types::NewTimestamp,
     ) -> FsResult<()> {
-        let times = meta::timestamps(new_time(access).map_err(error)?, new_time(modification).map_err(error)?);
-        self.change(fd, path, move |site, path| beneath::set_times(site.fd(), path, follow(flags), &times)).await
+        let times =
+            meta::timestamps(new_time(access).map_err(error)?, new_time(modification).map_err(error)?);
+        self.change(fd, path, move |site, path| beneath::set_times(site.fd(), path, follow(flags), &times))
+            .await
     }
 
     async fn link_at(

@@ -48,7 +48,7 @@ fn wasi_now(store: StoreContextMut<'_, Guest>) -> StoreAccess<'_, Guest, WasiFil
 }
 
 fn site(store: &Store, fd: &Fd) -> FilesystemResult<Site> {
-    store.with(|mut store| Ok(store.get().site(fd)?.map_err(error)?))
+    store.with(|mut store| store.get().site(fd)?.map_err(error))
 }
 
 /// Does something with a path below a directory, after asking whether it may.
@@ -66,7 +66,7 @@ async fn at<T: Send + 'static>(
         policy.may_write(&site, &path).map_err(error)?;
     }
     let (worked, path, site) = run(policy.dirs.blocking, move || (work(&site, &path), path, site)).await;
-    Ok(policy.settle(&site, &path, access, worked).map_err(error)?)
+    policy.settle(&site, &path, access, worked).map_err(error)
 }
 
 async fn look<T: Send + 'static>(
@@ -110,7 +110,8 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
         flags: types::DescriptorFlags,
     ) -> FilesystemResult<Fd> {
         let request = open_request(path_flags, open, flags).map_err(error)?;
-        let opened = at(store, &fd, path, request.access(), move |site, path| request.open(&site.file, path)).await?;
+        let opened =
+            at(store, &fd, path, request.access(), move |site, path| request.open(&site.file, path)).await?;
         let site = site(store, &fd)?;
         Ok(store.with(|mut store| store.get().push(&site, opened, &request))?)
     }
@@ -121,7 +122,8 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
         flags: types::PathFlags,
         path: String,
     ) -> FilesystemResult<types::DescriptorStat> {
-        let stat = look(store, fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
+        let stat =
+            look(store, fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
         Ok(meta::stat_p3(&stat))
     }
 
@@ -131,7 +133,8 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
         flags: types::PathFlags,
         path: String,
     ) -> FilesystemResult<types::MetadataHashValue> {
-        let stat = look(store, fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
+        let stat =
+            look(store, fd, path, move |site, path| beneath::stat(site.fd(), path, follow(flags))).await?;
         Ok(hash(meta::identity(&stat)))
     }
 
@@ -163,8 +166,10 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
         access: types::NewTimestamp,
         modification: types::NewTimestamp,
     ) -> FilesystemResult<()> {
-        let times = meta::timestamps(new_time(access).map_err(error)?, new_time(modification).map_err(error)?);
-        change(store, fd, path, move |site, path| beneath::set_times(site.fd(), path, follow(flags), &times)).await
+        let times =
+            meta::timestamps(new_time(access).map_err(error)?, new_time(modification).map_err(error)?);
+        change(store, fd, path, move |site, path| beneath::set_times(site.fd(), path, follow(flags), &times))
+            .await
     }
 
     async fn link_at(
@@ -271,7 +276,8 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
     fn read_directory(
         mut store: StoreAccess<Guest, Self>,
         fd: Fd,
-    ) -> wasmtime::Result<(StreamReader<types::DirectoryEntry>, FutureReader<Result<(), types::ErrorCode>>)> {
+    ) -> wasmtime::Result<(StreamReader<types::DirectoryEntry>, FutureReader<Result<(), types::ErrorCode>>)>
+    {
         WasiFilesystem::read_directory(wasi_now(store.as_context_mut()), fd)
     }
 }

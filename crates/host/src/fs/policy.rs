@@ -74,7 +74,8 @@ impl FsPolicy<'_> {
     }
 
     fn refuse(&self, dir: &GrantedDir, path: &str, access: Access, reason: Reason, remedy: Option<String>) {
-        let request = format!("dir {}/{} {access}", dir.guest.trim_end_matches('/'), path.escape_debug());
+        let (folder, path) = (dir.guest.trim_end_matches('/'), path.trim_start_matches('/'));
+        let request = format!("dir {folder}/{} {access}", path.escape_debug());
         self.ledger.refused(Refused { request: &request, near: Some(&dir.grant), reason, remedy });
     }
 
@@ -144,7 +145,10 @@ impl OpenRequest {
 }
 
 /// Does file work where it may block.
-pub(crate) async fn run<R: Send + 'static>(blocking: Blocking, work: impl FnOnce() -> R + Send + 'static) -> R {
+pub(crate) async fn run<R: Send + 'static>(
+    blocking: Blocking,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> R {
     match blocking {
         Blocking::Inline => work(),
         Blocking::Pool => wasmtime_wasi::runtime::spawn_blocking(work).await,

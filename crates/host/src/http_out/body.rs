@@ -27,7 +27,10 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
@@ -73,7 +76,7 @@ impl ResponseBody {
         Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
     }
 
-    fn give_back(&mut self) {
+    pub(super) fn give_back(&mut self) {
         if let Some(Lease { key, connection }) = self.lease.take() {
             self.net.template().pool().put(key, connection);
         }
@@ -84,7 +87,10 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Pending => return self.wait(cx),
             Poll::Ready(frame) => frame,

@@ -32,8 +32,10 @@ pub(super) async fn send(
     let target = policy::target(net.policy(), request.method(), request.uri())?;
     let asked: Arc<str> = policy::wanted(&target, request.method(), request.uri()).into();
     net.spend_request(&asked).map_err(|_| Error::ConnectionLimitReached)?;
-    let exchange = Exchange { net: &net, target: &target, key: key(&target), times: Times::of(&net, options) };
-    let request = request.map(|inner| RequestBody { inner, net: Arc::clone(&net), asked: Arc::clone(&asked) });
+    let exchange =
+        Exchange { net: &net, target: &target, key: key(&target), times: Times::of(&net, options) };
+    let request =
+        request.map(|inner| RequestBody { inner, net: Arc::clone(&net), asked: Arc::clone(&asked) });
     let (response, connection) = exchange.run(request).await?;
     Ok(exchange.deliver(response, connection, asked))
 }
@@ -67,7 +69,10 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// Tries waiting connections first. One that its server closed meanwhile hands the request back unsent.
-    async fn run(&self, mut request: Request<RequestBody>) -> Result<(Response<Incoming>, Connection), Error> {
+    async fn run(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Connection), Error> {
         while let Some(connection) = self.net.template().pool().take(&self.key) {
             if !self.may_use(connection.address, &request) {
                 continue;
@@ -180,7 +185,8 @@ impl Exchange<'_> {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.target.uri_scheme());
         parts.authority = Authority::try_from(self.target.authority.as_bytes()).ok();
-        parts.path_and_query = request.uri().path_and_query().cloned().or(Some(PathAndQuery::from_static("/")));
+        parts.path_and_query =
+            request.uri().path_and_query().cloned().or(Some(PathAndQuery::from_static("/")));
         if let Ok(uri) = Uri::from_parts(parts) {
             *request.uri_mut() = uri;
         }
@@ -188,7 +194,12 @@ impl Exchange<'_> {
     }
 
     /// The response for the guest, whose body gives the connection back at its end.
-    fn deliver(&self, response: Response<Incoming>, connection: Connection, asked: Arc<str>) -> Response<WasiBody> {
+    fn deliver(
+        &self,
+        response: Response<Incoming>,
+        connection: Connection,
+        asked: Arc<str>,
+    ) -> Response<WasiBody> {
         let lease = match connection.sender {
             // The pool has its own handle to it since it was made.
             Sender::Http2(_) => None,

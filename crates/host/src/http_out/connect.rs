@@ -64,7 +64,9 @@ impl Connector<'_> {
     async fn https(&self, stream: TcpStream, permit: OwnedSemaphorePermit) -> Result<Sender, Error> {
         let config = self.tls.clone().ok_or(Error::ConfigurationError)?;
         let name = match &self.target.host {
-            Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?,
+            Host::Name(name) => {
+                ServerName::try_from(name.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?
+            }
             Host::Address(address) => ServerName::from(*address),
         };
         let stream = TlsConnector::from(config).connect(name, stream).await.map_err(errors::tls)?;

@@ -16,5 +16,10 @@ mod hooks;
 mod policy;
 mod pool;
 
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tls_tests;
+
 pub(crate) use hooks::Hooks;
 pub(crate) use pool::Pool;

@@ -48,7 +48,12 @@ impl Target {
     }
 
     /// The access to check, with the address once it is known.
-    pub(super) fn request<'a>(&'a self, method: &'a Method, uri: &'a Uri, addr: Option<IpAddr>) -> Request<'a> {
+    pub(super) fn request<'a>(
+        &'a self,
+        method: &'a Method,
+        uri: &'a Uri,
+        addr: Option<IpAddr>,
+    ) -> Request<'a> {
         Request::Http {
             method: method.as_str(),
             scheme: self.scheme,
@@ -71,7 +76,12 @@ impl Target {
 pub(super) fn target(policy: NetPolicy<'_>, method: &Method, uri: &Uri) -> Result<Target, Error> {
     let target = Target::of(uri).map_err(|why| {
         let request = format!("http {method} {uri}");
-        policy.ledger.refused(Refused { request: &request, near: None, reason: Reason::Host(why), remedy: None });
+        policy.ledger.refused(Refused {
+            request: &request,
+            near: None,
+            reason: Reason::Host(why),
+            remedy: None,
+        });
         Error::HttpRequestDenied
     })?;
     let request = target.request(method, uri, None);

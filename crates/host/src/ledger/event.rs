@@ -94,7 +94,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::NoGrant => f.write_str("no grant allows it"),
-            Reason::Address { address, class } => write!(f, "{address} is a {class} address; no grant names it"),
+            Reason::Address { address, class } => write!(f, "{class} address {address}; no grant names it"),
             Reason::OwnAddress(address) => {
                 write!(f, "{address} is an address of this machine; no grant names it")
             }

@@ -19,7 +19,8 @@ fn no_grant<'a>(request: &'a str, near: Option<&'a GrantId>) -> Refused<'a> {
 
 #[test]
 fn uses_and_refusals_are_counted_under_their_grant() {
-    let grants: GrantSet = ["random", "dns example.com"].iter().map(|line| line.parse::<Grant>().unwrap()).collect();
+    let grants: GrantSet =
+        ["random", "dns example.com"].iter().map(|line| line.parse::<Grant>().unwrap()).collect();
     let ledger = Ledger::new("f", &grants, None);
     let ids: Vec<&GrantId> = grants.iter().map(|(id, _)| id).collect();
     ledger.used(ids[0]);
@@ -27,7 +28,8 @@ fn uses_and_refusals_are_counted_under_their_grant() {
     ledger.refused(no_grant("dns www.example.com", Some(ids[1])));
     ledger.refused(no_grant("dns other.example", None));
     let report = ledger.report();
-    let counts: Vec<_> = report.grants.iter().map(|line| (line.grant.as_str(), line.used, line.refused)).collect();
+    let counts: Vec<_> =
+        report.grants.iter().map(|line| (line.grant.as_str(), line.used, line.refused)).collect();
     assert_eq!(counts, [("random", 2, 0), ("dns example.com", 0, 1)]);
     assert_eq!(report.refused_without_grant, 1);
     assert_eq!(report.refusals[0].grant.as_deref(), Some("dns example.com"));

@@ -1,5 +1,7 @@
 //! `wasi:random` 0.2 and 0.3.
 
+use tombolo_engine::LimitHit;
+use tombolo_spec::{LimitName, Limits};
 use wasmtime::component::HasData;
 use wasmtime_wasi::p2::bindings::random as p2;
 use wasmtime_wasi::p3::bindings::random as p3;
@@ -15,12 +17,12 @@ impl HasData for HasRandom {
 
 /// How many bytes a call may ask for, and where uses are counted.
 pub(crate) struct RandomView<'a> {
-    pub(crate) bytes_max: u64,
+    pub(crate) limits: &'a Limits,
     pub(crate) uses: Option<&'a Counter>,
 }
 
 impl RandomView<'_> {
-    fn count(&self) {
+    pub(crate) fn count(&self) {
         if let Some(uses) = self.uses {
             uses.used();
         }
@@ -29,8 +31,8 @@ impl RandomView<'_> {
     /// For 0.2, which has no error and no shorter answer: too much is a trap.
     fn exactly(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
         self.count();
-        if len > self.bytes_max {
-            return Err(RandomTooLarge { asked: len, limit: self.bytes_max }.into());
+        if len > self.limits.random().bytes() {
+            return Err(LimitHit::of(self.limits, LimitName::Random).into());
         }
         Ok(super::bytes(usize::try_from(len)?))
     }
@@ -38,7 +40,7 @@ impl RandomView<'_> {
     /// For 0.3, which may answer with fewer bytes.
     fn at_most(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
         self.count();
-        Ok(super::bytes(usize::try_from(len.min(self.bytes_max))?))
+        Ok(super::bytes(usize::try_from(len.min(self.limits.random().bytes()))?))
     }
 
     fn number(&mut self) -> wasmtime::Result<u64> {
@@ -49,16 +51,6 @@ impl RandomView<'_> {
     fn seed(&mut self) -> wasmtime::Result<(u64, u64)> {
         Ok((super::number(), super::number()))
     }
-}
-
-/// A guest asked for more random bytes in one call than its limit says.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{asked} random bytes in one call are more than the limit; raise it with random={asked}B (now {limit}B)")]
-pub struct RandomTooLarge {
-    /// Bytes asked for.
-    pub asked: u64,
-    /// Bytes that a call may get.
-    pub limit: u64,
 }
 
 impl p2::random::Host for RandomView<'_> {

@@ -1,7 +1,9 @@
+use tombolo_engine::LimitHit;
+use tombolo_spec::{LimitName, LimitOverrides, Profile};
 use wasmtime_wasi::p2::bindings::random::random::Host as _;
 
 use super::*;
-use crate::random::host::{RandomTooLarge, RandomView};
+use crate::random::host::RandomView;
 
 #[test]
 fn bytes_differ_each_time_and_between_threads() {
@@ -14,9 +16,12 @@ fn bytes_differ_each_time_and_between_threads() {
 
 #[test]
 fn more_than_the_limit_in_one_call_is_a_trap_that_names_it() {
-    let mut view = RandomView { bytes_max: 16, uses: None };
+    let mut limits = LimitOverrides::default();
+    limits.set_line("random=16B").unwrap();
+    let limits = limits.resolve(Profile::Run);
+    let mut view = RandomView { limits: &limits, uses: None };
     assert_eq!(view.get_random_bytes(16).unwrap().len(), 16);
     let error = view.get_random_bytes(u64::MAX).unwrap_err();
-    let limit = error.downcast_ref::<RandomTooLarge>().unwrap();
-    assert_eq!(limit.limit, 16);
+    let hit = error.downcast_ref::<LimitHit>().unwrap();
+    assert_eq!((hit.name, hit.value.to_string()), (LimitName::Random, "16B".to_owned()));
 }

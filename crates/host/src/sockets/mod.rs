@@ -14,4 +14,7 @@
 
 mod policy;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use policy::context;

@@ -70,7 +70,11 @@ impl StdinStream for Input {
 struct Exclusive<R>(Mutex<R>);
 
 impl<R: AsyncRead + Unpin> AsyncRead for Exclusive<R> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let reader = self.get_mut().0.get_mut().unwrap_or_else(PoisonError::into_inner);
         Pin::new(reader).poll_read(cx, buffer)
     }

@@ -3,8 +3,8 @@
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
-use super::pipe::PipeWriter;
 use super::LogSink;
+use super::pipe::PipeWriter;
 
 /// One output stream of a guest.
 pub enum Output {

@@ -1,170 +1,99 @@
-//! Handles to a guest's output, in the forms that `wasi:cli` 0.2 and 0.3 ask for.
+//! `wasi:cli/stdin`, `stdout`, `stderr` and the terminals, 0.2.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio_util::sync::PollSender;
-use wasmtime_wasi::async_trait;
-use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
-use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime::component::{HasData, Resource, ResourceTable};
+use wasmtime_wasi::cli::{IsTerminal as _, StdinStream as _};
+use wasmtime_wasi::p2::bindings::cli::{
+    stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr, terminal_stdin, terminal_stdout,
+};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 
-use super::pipe::PipeWriter;
-use super::shared::{PERMIT_BYTES, WriteError};
-use super::{ClosedPipe, LogStream, Output, Shared};
+use super::{LogStream, OutputHandle, Slot, StdinHandle};
 
-/// A guest's standard input.
-pub(crate) struct StdinHandle(pub(crate) Arc<Shared>);
+/// Names a guest's standard streams to the linker.
+pub(crate) struct HasStdio;
 
-impl IsTerminal for StdinHandle {
-    fn is_terminal(&self) -> bool {
-        self.0.stdin.is_terminal()
-    }
+impl HasData for HasStdio {
+    type Data<'a> = StdioView<'a>;
 }
 
-impl StdinStream for StdinHandle {
-    fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
-        self.0.stdin.async_stream()
-    }
-
-    fn p2_stream(&self) -> Box<dyn InputStream> {
-        self.0.stdin.p2_stream()
-    }
+/// A guest's streams, and the table that its handles to them go into.
+pub(crate) struct StdioView<'a> {
+    pub(crate) slot: &'a mut Slot,
+    pub(crate) table: &'a mut ResourceTable,
 }
 
-/// A guest's standard output or error.
-pub(crate) struct OutputHandle {
-    shared: Arc<Shared>,
-    stream: LogStream,
-    /// Taken over from the guest while the pipe was full.
-    pending: Option<Bytes>,
-}
+type TerminalInput = terminal_input::TerminalInput;
+type TerminalOutput = terminal_output::TerminalOutput;
 
-impl OutputHandle {
-    pub(crate) fn new(shared: Arc<Shared>, stream: LogStream) -> OutputHandle {
-        OutputHandle { shared, stream, pending: None }
+impl StdioView<'_> {
+    fn output(&mut self, stream: LogStream) -> wasmtime::Result<Resource<DynOutputStream>> {
+        let handle: DynOutputStream = Box::new(OutputHandle::new(Arc::clone(self.slot.open()), stream));
+        Ok(self.table.push(handle)?)
     }
 
-    fn output(&self) -> &Output {
-        &self.shared.channel(self.stream).output
-    }
-
-    fn try_send(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let Output::Pipe(PipeWriter(sender)) = self.output() else { return Ok(()) };
-        match sender.try_send(bytes) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(bytes)) => {
-                self.pending = Some(bytes);
-                Ok(())
-            }
-            Err(TrySendError::Closed(_)) => Err(StreamError::Trap(ClosedPipe.into())),
+    fn terminal(&mut self, stream: LogStream) -> wasmtime::Result<Option<Resource<TerminalOutput>>> {
+        match self.slot.open().is_terminal(stream) {
+            true => Ok(Some(self.table.push(terminal_output::TerminalOutput)?)),
+            false => Ok(None),
         }
     }
 }
 
-impl IsTerminal for OutputHandle {
-    fn is_terminal(&self) -> bool {
-        self.output().is_terminal()
+impl stdin::Host for StdioView<'_> {
+    fn get_stdin(&mut self) -> wasmtime::Result<Resource<DynInputStream>> {
+        let stream: DynInputStream = StdinHandle(Arc::clone(self.slot.open())).p2_stream();
+        Ok(self.table.push(stream)?)
     }
 }
 
-impl StdoutStream for OutputHandle {
-    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        let pipe = match self.output() {
-            Output::Pipe(PipeWriter(sender)) => Some(PollSender::new(sender.clone())),
-            _ => None,
-        };
-        Box::new(AsyncOutput { shared: Arc::clone(&self.shared), stream: self.stream, pipe })
-    }
-
-    fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(OutputHandle::new(Arc::clone(&self.shared), self.stream))
+impl stdout::Host for StdioView<'_> {
+    fn get_stdout(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        self.output(LogStream::Stdout)
     }
 }
 
-impl OutputStream for OutputHandle {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.shared.spend(bytes.len()).map_err(stream_error)?;
-        match self.output() {
-            Output::Pipe(_) => self.try_send(bytes),
-            _ => self.shared.write_through(self.stream, &bytes).map_err(stream_error),
+impl stderr::Host for StdioView<'_> {
+    fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        self.output(LogStream::Stderr)
+    }
+}
+
+impl terminal_stdin::Host for StdioView<'_> {
+    fn get_terminal_stdin(&mut self) -> wasmtime::Result<Option<Resource<TerminalInput>>> {
+        match self.slot.open().stdin().is_terminal() {
+            true => Ok(Some(self.table.push(terminal_input::TerminalInput)?)),
+            false => Ok(None),
         }
     }
+}
 
-    fn flush(&mut self) -> StreamResult<()> {
+impl terminal_stdout::Host for StdioView<'_> {
+    fn get_terminal_stdout(&mut self) -> wasmtime::Result<Option<Resource<TerminalOutput>>> {
+        self.terminal(LogStream::Stdout)
+    }
+}
+
+impl terminal_stderr::Host for StdioView<'_> {
+    fn get_terminal_stderr(&mut self) -> wasmtime::Result<Option<Resource<TerminalOutput>>> {
+        self.terminal(LogStream::Stderr)
+    }
+}
+
+impl terminal_input::Host for StdioView<'_> {}
+impl terminal_output::Host for StdioView<'_> {}
+
+impl terminal_input::HostTerminalInput for StdioView<'_> {
+    fn drop(&mut self, terminal: Resource<TerminalInput>) -> wasmtime::Result<()> {
+        self.table.delete(terminal)?;
         Ok(())
     }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        let Output::Pipe(PipeWriter(sender)) = self.output() else { return Ok(PERMIT_BYTES) };
-        if sender.is_closed() {
-            return Err(StreamError::Trap(ClosedPipe.into()));
-        }
-        let full = self.pending.is_some() || sender.capacity() == 0;
-        Ok(if full { 0 } else { PERMIT_BYTES })
-    }
 }
 
-#[async_trait]
-impl Pollable for OutputHandle {
-    async fn ready(&mut self) {
-        let Output::Pipe(PipeWriter(sender)) = &self.shared.channel(self.stream).output else { return };
-        // A closed pipe is ready: the next call reports it.
-        let Ok(permit) = sender.reserve().await else { return };
-        if let Some(bytes) = self.pending.take() {
-            permit.send(bytes);
-        }
-    }
-}
-
-fn stream_error(error: WriteError) -> StreamError {
-    match error {
-        WriteError::Closed(closed) => StreamError::Trap(closed.into()),
-        WriteError::Limit(limit) => StreamError::Trap(limit.into()),
-        WriteError::Io(error) => StreamError::LastOperationFailed(error.into()),
-    }
-}
-
-/// The same output as a byte sink for 0.3.
-struct AsyncOutput {
-    shared: Arc<Shared>,
-    stream: LogStream,
-    pipe: Option<PollSender<Bytes>>,
-}
-
-impl AsyncWrite for AsyncOutput {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let chunk = &bytes[..bytes.len().min(PERMIT_BYTES)];
-        if let Some(pipe) = &mut self.pipe {
-            ready!(pipe.poll_reserve(cx)).map_err(|_| io::Error::other(ClosedPipe))?;
-        }
-        self.shared.spend(chunk.len()).map_err(io_error)?;
-        match &mut self.pipe {
-            Some(pipe) => {
-                pipe.send_item(Bytes::copy_from_slice(chunk)).map_err(|_| io::Error::other(ClosedPipe))?;
-            }
-            None => self.shared.write_through(self.stream, chunk).map_err(io_error)?,
-        }
-        Poll::Ready(Ok(chunk.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-fn io_error(error: WriteError) -> io::Error {
-    match error {
-        WriteError::Closed(_) => io::ErrorKind::BrokenPipe.into(),
-        WriteError::Limit(limit) => io::Error::other(limit),
-        WriteError::Io(error) => error,
+impl terminal_output::HostTerminalOutput for StdioView<'_> {
+    fn drop(&mut self, terminal: Resource<TerminalOutput>) -> wasmtime::Result<()> {
+        self.table.delete(terminal)?;
+        Ok(())
     }
 }

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
+use tombolo_engine::LimitHit;
 
 use super::lines::LineBuffer;
 use super::{Input, LogStream, Output, Stdio};
@@ -21,53 +22,58 @@ pub(super) const PERMIT_BYTES: usize = 64 * 1024;
 #[error("the reader of the program's output is gone")]
 pub struct ClosedPipe;
 
-/// A guest wrote more to standard output and error than its limit says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the program wrote more than {limit_bytes} bytes of output; raise the limit with output=…")]
-pub struct OutputLimit {
-    /// The limit, in bytes.
-    pub limit_bytes: u64,
+/// Why a guest's output went no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputEnd {
+    /// Nobody reads it any more.
+    Closed,
+    /// It was more than the limit says.
+    Limit(LimitHit),
 }
 
 /// Why bytes could not be written.
 #[derive(Debug)]
 pub(crate) enum WriteError {
     Closed(ClosedPipe),
-    Limit(OutputLimit),
+    Limit(LimitHit),
     Io(io::Error),
 }
 
 /// Standard streams that become shared when the guest first touches one: most instances of a server never do.
-pub(crate) enum Slot {
-    Unused { stdio: Box<Stdio>, limit_bytes: Option<u64> },
-    Used(Arc<Shared>),
+pub(crate) struct Slot {
+    unused: Stdio,
+    limit: Option<LimitHit>,
+    used: Option<Arc<Shared>>,
 }
 
 impl Slot {
-    pub(crate) fn new(stdio: Stdio, limit_bytes: Option<u64>) -> Slot {
-        Slot::Unused { stdio: Box::new(stdio), limit_bytes }
+    /// `limit` is what a guest hits that writes more than it says.
+    pub(crate) fn new(stdio: Stdio, limit: Option<LimitHit>) -> Slot {
+        Slot { unused: stdio, limit, used: None }
     }
 
     /// The guest's streams, opened with the first call.
     pub(crate) fn open(&mut self) -> &Arc<Shared> {
-        if let Slot::Unused { stdio, limit_bytes } = self {
-            let stdio = std::mem::replace(stdio.as_mut(), Stdio::null());
-            *self = Slot::Used(Arc::new(Shared::new(stdio, *limit_bytes)));
-        }
-        match self {
-            Slot::Used(shared) => shared,
-            Slot::Unused { .. } => unreachable!("replaced above"),
-        }
+        self.used.get_or_insert_with(|| {
+            let stdio = std::mem::replace(&mut self.unused, Stdio::null());
+            Arc::new(Shared::new(stdio, self.limit))
+        })
+    }
+
+    /// Why the guest's output went no further, once it did not.
+    pub(crate) fn ended(&self) -> Option<OutputEnd> {
+        self.used.as_ref()?.ended.get().copied()
     }
 }
 
 /// The three streams of one guest.
 pub(crate) struct Shared {
-    pub(super) stdin: Input,
+    stdin: Input,
     stdout: Channel,
     stderr: Channel,
     left_bytes: AtomicU64,
-    limit_bytes: Option<u64>,
+    limit: Option<LimitHit>,
+    ended: OnceLock<OutputEnd>,
 }
 
 pub(super) struct Channel {
@@ -76,15 +82,24 @@ pub(super) struct Channel {
 }
 
 impl Shared {
-    fn new(stdio: Stdio, limit_bytes: Option<u64>) -> Shared {
+    fn new(stdio: Stdio, limit: Option<LimitHit>) -> Shared {
         let channel = |output| Channel { output, lines: Mutex::default() };
         Shared {
             stdin: stdio.stdin,
             stdout: channel(stdio.stdout),
             stderr: channel(stdio.stderr),
-            left_bytes: AtomicU64::new(limit_bytes.unwrap_or(u64::MAX)),
-            limit_bytes,
+            left_bytes: AtomicU64::new(limit.and_then(|limit| limit.value.raw()).unwrap_or(u64::MAX)),
+            limit,
+            ended: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn stdin(&self) -> &Input {
+        &self.stdin
+    }
+
+    pub(crate) fn is_terminal(&self, stream: LogStream) -> bool {
+        self.channel(stream).output.is_terminal()
     }
 
     pub(super) fn channel(&self, stream: LogStream) -> &Channel {
@@ -101,7 +116,7 @@ impl Shared {
             match &self.channel(stream).output {
                 Output::Pipe(pipe) => {
                     let sent = pipe.0.send(Bytes::copy_from_slice(chunk)).await;
-                    sent.map_err(|_| WriteError::Closed(ClosedPipe))?;
+                    sent.map_err(|_| WriteError::Closed(self.closed()))?;
                 }
                 _ => self.write_through(stream, chunk)?,
             }
@@ -113,8 +128,8 @@ impl Shared {
     pub(super) fn write_through(&self, stream: LogStream, bytes: &[u8]) -> Result<(), WriteError> {
         match &self.channel(stream).output {
             Output::Discard | Output::Pipe(_) => Ok(()),
-            Output::Stdout => write_all(rustix::stdio::stdout(), bytes),
-            Output::Stderr => write_all(rustix::stdio::stderr(), bytes),
+            Output::Stdout => self.write_all(rustix::stdio::stdout(), bytes),
+            Output::Stderr => self.write_all(rustix::stdio::stderr(), bytes),
             Output::Log { sink, request } => {
                 let mut lines = self.channel(stream).lines.lock().unwrap_or_else(PoisonError::into_inner);
                 lines.push(bytes, |line| sink.line(*request, stream, line));
@@ -125,12 +140,35 @@ impl Shared {
 
     /// Takes `len` bytes off what the guest may still write.
     pub(super) fn spend(&self, len: usize) -> Result<(), WriteError> {
-        let Some(limit_bytes) = self.limit_bytes else { return Ok(()) };
+        let Some(limit) = self.limit else { return Ok(()) };
         let spend = |left: u64| left.checked_sub(len as u64);
         match self.left_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend) {
             Ok(_) => Ok(()),
-            Err(_) => Err(WriteError::Limit(OutputLimit { limit_bytes })),
+            Err(_) => {
+                self.ended.get_or_init(|| OutputEnd::Limit(limit));
+                Err(WriteError::Limit(limit))
+            }
         }
+    }
+
+    /// Remembers that nobody reads any more.
+    pub(super) fn closed(&self) -> ClosedPipe {
+        self.ended.get_or_init(|| OutputEnd::Closed);
+        ClosedPipe
+    }
+
+    fn write_all(&self, fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), WriteError> {
+        while !bytes.is_empty() {
+            match rustix::io::write(fd, bytes) {
+                Ok(0) => return Err(WriteError::Io(io::ErrorKind::WriteZero.into())),
+                Ok(n) => bytes = &bytes[n..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => wait_writable(fd)?,
+                Err(Errno::PIPE) => return Err(WriteError::Closed(self.closed())),
+                Err(errno) => return Err(WriteError::Io(errno.into())),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -144,20 +182,6 @@ impl Drop for Shared {
             lines.finish(|line| sink.line(request, stream, line));
         }
     }
-}
-
-fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), WriteError> {
-    while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(0) => return Err(WriteError::Io(io::ErrorKind::WriteZero.into())),
-            Ok(n) => bytes = &bytes[n..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait_writable(fd)?,
-            Err(Errno::PIPE) => return Err(WriteError::Closed(ClosedPipe)),
-            Err(errno) => return Err(WriteError::Io(errno.into())),
-        }
-    }
-    Ok(())
 }
 
 /// Someone who shares the stream made it non-blocking; the guest did not ask for that.

@@ -13,32 +13,32 @@ use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
 /// Grants from their lines.
-pub fn grants(lines: &[&str]) -> GrantSet {
+pub(crate) fn grants(lines: &[&str]) -> GrantSet {
     lines.iter().map(|line| line.parse::<Grant>().unwrap_or_else(|error| panic!("{error:#}"))).collect()
 }
 
-pub fn engine(class: EngineClass) -> Engine {
+pub(crate) fn engine(class: EngineClass) -> Engine {
     Engine::new(&EngineOptions::new(class).with_compiler(true)).unwrap()
 }
 
 /// What a run left behind.
-pub struct Ran {
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// Zero when the program returned.
-    pub exit: i32,
+    pub(crate) exit: i32,
     /// Why it ended otherwise.
-    pub error: Option<wasmtime::Error>,
+    pub(crate) error: Option<wasmtime::Error>,
 }
 
 /// Runs a module or component of the plain class to its end.
-pub async fn run(wat: &str, parts: TemplateParts, stdin: &str) -> (Ran, Arc<Template>) {
+pub(crate) async fn run(wat: &str, parts: TemplateParts, stdin: &str) -> (Ran, Arc<Template>) {
     let template = Arc::new(Template::prepare(parts).unwrap());
     let ran = run_template(wat, &template, stdin).await;
     (ran, template)
 }
 
-pub async fn run_template(wat: &str, template: &Arc<Template>, stdin: &str) -> Ran {
+pub(crate) async fn run_template(wat: &str, template: &Arc<Template>, stdin: &str) -> Ran {
     let engine = engine(EngineClass::Plain);
     let (stdout, stdout_reader) = output_pipe(4);
     let (stderr, stderr_reader) = output_pipe(4);
@@ -95,7 +95,7 @@ async fn collect(mut reader: OutputReader) -> String {
 }
 
 /// The linkers do not contradict each other.
-pub fn link_everything(engine: &Engine) -> wasmtime::Result<()> {
+pub(crate) fn link_everything(engine: &Engine) -> wasmtime::Result<()> {
     let mut linker = wasmtime::component::Linker::new(engine.raw());
     link_p2(&mut linker)?;
     link_p3(&mut linker)

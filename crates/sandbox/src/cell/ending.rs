@@ -1,7 +1,7 @@
-//! Ends other than an exit code.
+//! Ends other than an exit code: what the cell tells the front through a pipe, in its last moment.
 
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::os::fd::{IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::signals;
 
@@ -17,34 +17,67 @@ const ALLOWED: [i32; 8] = [
     libc::SIGXFSZ,
 ];
 
-/// A cell's way to tell its front that the program ends by a signal; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Ending(Arc<OwnedFd>);
+/// The message: one of these, then a signal's number.
+const ASKED: u8 = 1;
+const ABORTED: u8 = 2;
+
+/// What the cell said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastWord {
+    /// It asks the front to end by this signal.
+    Asked(i32),
+    /// It called `abort`.
+    Aborted,
+}
+
+/// A cell's way to tell its front that the program ends by a signal.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending(());
+
+/// The cell's end of the pipe. It stays open to the end of the process: an abort can come at any time.
+static CHANNEL: AtomicI32 = AtomicI32::new(-1);
 
 impl Ending {
+    /// Also has an `abort` of this process, which must be the cell's, reported as such. The first process of a
+    /// namespace does not die of its own signals; the C library then crashes on purpose, as something else.
     pub(super) fn new(channel: OwnedFd) -> Self {
-        Ending(Arc::new(channel))
+        CHANNEL.store(channel.into_raw_fd(), Ordering::Relaxed);
+        signals::on_abort(abort);
+        Ending(())
     }
 
     /// Ends the cell at once, and the front by this signal, so that a shell sees what a native program would show.
     ///
-    /// For `SIGPIPE`, when a guest writes to a closed output, and the like. Can be called from any thread.
-    pub fn by_signal(&self, signal: i32) -> ! {
-        // Nobody is left to tell if the front is gone; the exit code says the same in a shell's way.
-        let _ = u8::try_from(signal).map(|byte| rustix::io::write(&*self.0, &[byte]));
-        exit_now(128 + signal)
-    }
-
-    pub(super) fn channel(&self) -> &OwnedFd {
-        &self.0
+    /// For `SIGPIPE`, when a guest writes to a closed output, and the like; can be called from any thread. A signal
+    /// that does not end programs becomes the exit code 128 + `signal`.
+    pub fn by_signal(self, signal: i32) -> ! {
+        end(ASKED, signal)
     }
 }
 
-/// The signal that the cell asked for before it ended, if it is one that it may ask for.
-pub(super) fn asked_for(channel: &OwnedFd) -> Option<i32> {
-    let mut byte = [0];
-    let read = rustix::io::read(channel, &mut byte).ok()?;
-    (read == 1).then_some(i32::from(byte[0])).filter(|signal| ALLOWED.contains(signal))
+extern "C" fn abort(signal: i32) {
+    end(ABORTED, signal)
+}
+
+/// Calls only what a handler may call (signal-safety(7)). If the front is gone nobody is left to tell; the exit code
+/// says the same in a shell's way.
+fn end(kind: u8, signal: i32) -> ! {
+    let message = [kind, signal as u8];
+    // SAFETY: the message is valid for its length.
+    unsafe { libc::write(CHANNEL.load(Ordering::Relaxed), message.as_ptr().cast(), message.len()) };
+    exit_now(128 + signal)
+}
+
+/// What the cell said before it ended, if it is something that it may say.
+pub(super) fn last_word(channel: &OwnedFd) -> Option<LastWord> {
+    let mut message = [0; 2];
+    match (rustix::io::read(channel, &mut message).ok()?, message.map(i32::from)) {
+        (2, [kind, signal]) if kind == i32::from(ASKED) => {
+            ALLOWED.contains(&signal).then_some(LastWord::Asked(signal))
+        }
+        (2, [kind, _]) if kind == i32::from(ABORTED) => Some(LastWord::Aborted),
+        _ => None,
+    }
 }
 
 /// Ends this process by `signal` with its default action, and without a core file.
@@ -60,4 +93,32 @@ pub fn die_of_signal(signal: i32) -> ! {
 pub(super) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit has no preconditions.
     unsafe { libc::_exit(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(message: &[u8]) -> Option<LastWord> {
+        let (reader, writer) = rustix::pipe::pipe().expect("make a pipe");
+        rustix::io::write(&writer, message).expect("write to a pipe");
+        drop(writer);
+        last_word(&reader)
+    }
+
+    #[test]
+    fn a_cell_can_only_ask_for_signals_that_end_programs() {
+        assert_eq!(said(&[ASKED, libc::SIGPIPE as u8]), Some(LastWord::Asked(libc::SIGPIPE)));
+        for signal in [0, libc::SIGSTOP, libc::SIGKILL, libc::SIGCONT, libc::SIGTSTP, 255] {
+            assert_eq!(said(&[ASKED, signal as u8]), None, "signal {signal}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_ignored() {
+        assert_eq!(said(&[ABORTED, 0]), Some(LastWord::Aborted));
+        for message in [&[][..], &[ASKED], &[0, 13], &[9, 13]] {
+            assert_eq!(said(message), None, "{message:?}");
+        }
+    }
 }

@@ -36,7 +36,7 @@ impl Entered {
 
     /// The way to end by a signal; can be kept and used from any thread, also after `lock_down`.
     pub fn ending(&self) -> Ending {
-        self.ending.clone()
+        self.ending
     }
 
     /// Puts up every wall the machine offers; returns what is in force. Nothing can take it back.

@@ -9,7 +9,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, waitpid};
 
 use super::clone::{Granted, Side, clone};
-use super::ending::{asked_for, exit_now};
+use super::ending::{LastWord, exit_now, last_word};
 use super::signals::{Event, Signals, send};
 use super::{CellPlan, Ending, Entered, Verdict};
 use crate::{SandboxError, threads};
@@ -30,17 +30,17 @@ pub(super) fn run(plan: &CellPlan, body: impl FnOnce(Entered) -> u8) -> Result<V
         Side::Cell(granted) => {
             drop(ours);
             drop(signals);
-            live(plan, granted, Ending::new(theirs), body)
+            live(plan, granted, theirs, body)
         }
     }
 }
 
 /// The cell's whole life; it ends here and never returns into the front's code.
-fn live(plan: &CellPlan, granted: Granted, ending: Ending, body: impl FnOnce(Entered) -> u8) -> ! {
-    if rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).is_err() || orphaned(&ending) {
+fn live(plan: &CellPlan, granted: Granted, channel: OwnedFd, body: impl FnOnce(Entered) -> u8) -> ! {
+    if rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).is_err() || orphaned(&channel) {
         exit_now(1);
     }
-    let entered = Entered::new(plan, granted, ending);
+    let entered = Entered::new(plan, granted, Ending::new(channel));
     match catch_unwind(AssertUnwindSafe(|| body(entered))) {
         Ok(code) => {
             flush();
@@ -53,10 +53,10 @@ fn live(plan: &CellPlan, granted: Granted, ending: Ending, body: impl FnOnce(Ent
 
 /// True if the front has ended before it could be asked to take the cell along: the pipe has no reader then. (The
 /// parent's number says nothing, for a parent outside of the process namespace it is always 0.)
-fn orphaned(ending: &Ending) -> bool {
-    let mut fds = [PollFd::new(ending.channel(), PollFlags::empty())];
+fn orphaned(channel: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(channel, PollFlags::empty())];
     let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
-    matches!(poll(&mut fds, Some(&now)), Ok(1..)) && fds[0].revents().contains(PollFlags::ERR)
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::ERR)
 }
 
 fn wait(
@@ -77,7 +77,7 @@ fn wait(
                 end(cell)?;
                 return Ok(Verdict::Interrupted(signal));
             }
-            Event::Deadline => {
+            Event::Deadline if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
                 end(cell)?;
                 return Ok(Verdict::DeadlineExceeded);
             }
@@ -88,7 +88,7 @@ fn wait(
                 send(cell, Signal::CONT);
             }
             Event::Continue => send(cell, Signal::CONT),
-            Event::Nothing => {}
+            Event::Deadline | Event::Nothing => {}
         }
     }
 }
@@ -101,8 +101,9 @@ fn verdict(status: WaitStatus, signals: &Signals, channel: &OwnedFd) -> Verdict 
             _ => Verdict::Signaled(signal),
         };
     }
-    match asked_for(channel) {
-        Some(signal) => Verdict::Interrupted(signal),
+    match last_word(channel) {
+        Some(LastWord::Asked(signal)) => Verdict::Interrupted(signal),
+        Some(LastWord::Aborted) => Verdict::Signaled(libc::SIGABRT),
         None => {
             Verdict::Exited(status.exit_status().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
         }
@@ -124,4 +125,17 @@ fn reap(cell: Pid, options: WaitOptions) -> Result<Option<WaitStatus>, SandboxEr
 fn flush() {
     use std::io::Write;
     let _ = std::io::stdout().flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_sees_that_its_front_is_gone_already() {
+        let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).expect("make a pipe");
+        assert!(!orphaned(&theirs));
+        drop(ours);
+        assert!(orphaned(&theirs));
+    }
 }

@@ -24,7 +24,7 @@ fn candidate() -> Option<*mut libc::pid_t> {
 /// (`src/internal/pthread_impl.h`).
 #[cfg(target_env = "musl")]
 fn candidate() -> Option<*mut libc::pid_t> {
-    const WORDS_BEFORE: usize = if cfg!(target_arch = "x86_64") {
+    let words_before = if cfg!(target_arch = "x86_64") {
         6 // self, dtv, prev, next, sysinfo, canary
     } else if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
         4 // self, prev, next, sysinfo
@@ -33,5 +33,5 @@ fn candidate() -> Option<*mut libc::pid_t> {
     };
     // SAFETY: pthread_self has no preconditions; on musl it is the address of the descriptor.
     let descriptor = unsafe { libc::pthread_self() } as *mut usize;
-    Some(descriptor.wrapping_add(WORDS_BEFORE).cast())
+    Some(descriptor.wrapping_add(words_before).cast())
 }

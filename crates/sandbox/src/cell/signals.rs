@@ -12,6 +12,9 @@ const ENDING: [i32; 7] =
 /// Stop the cell, then the front.
 const STOPPING: [i32; 3] = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
 
+/// Fits every C library's type for seconds; who waits longer is woken and asked again.
+const LONGEST_WAIT_S: u64 = i32::MAX as u64;
+
 /// What the front is woken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
@@ -52,7 +55,7 @@ impl Signals {
     /// Waits for one event, at most `timeout`.
     pub(super) fn wait(&self, timeout: Option<Duration>) -> Event {
         let timeout = timeout.map(|time| libc::timespec {
-            tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_sec: time.as_secs().min(LONGEST_WAIT_S) as _,
             tv_nsec: time.subsec_nanos().into(),
         });
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
@@ -116,6 +119,11 @@ fn mask(how: i32, set: &libc::sigset_t) -> libc::sigset_t {
     before
 }
 
+/// Calls `handler` at an `abort` of this process.
+pub(super) fn on_abort(handler: extern "C" fn(i32)) {
+    set_action(libc::SIGABRT, handler as *const () as libc::sighandler_t);
+}
+
 /// The handler's address, or `SIG_DFL` or `SIG_IGN`.
 fn action(signal: i32) -> libc::sighandler_t {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
@@ -129,7 +137,8 @@ fn action(signal: i32) -> libc::sighandler_t {
 fn set_action(signal: i32, handler: libc::sighandler_t) -> libc::sigaction {
     let mut before = MaybeUninit::<libc::sigaction>::zeroed();
     let mut action = before;
-    // SAFETY: all-zero is a valid action; only SIG_DFL and SIG_IGN are ever given as handler.
+    // SAFETY: all-zero is a valid action; the handler is SIG_DFL or a function of the right type that only calls
+    // what a handler may call.
     unsafe {
         (*action.as_mut_ptr()).sa_sigaction = handler;
         libc::sigaction(signal, action.as_ptr(), before.as_mut_ptr());

@@ -81,6 +81,7 @@ pub fn lock_down(policy: &Policy<'_>) -> Result<Layers, SandboxError> {
 /// comes while its system calls are still allowed, seccomp is last.
 pub(crate) fn apply(policy: &Policy<'_>, mut layers: Layers) -> Result<Layers, SandboxError> {
     threads::only_one("lock down")?;
+    let own_namespace = layers.in_force(Layer::UserNamespace);
     let mut step = |layer: Layer, wall: &dyn Fn() -> Result<Status, SandboxError>| {
         if !policy.walls.has(layer) {
             layers.set(layer, Status::NotUsed("left out".into()));
@@ -89,7 +90,7 @@ pub(crate) fn apply(policy: &Policy<'_>, mut layers: Layers) -> Result<Layers, S
         }
         Ok::<(), SandboxError>(())
     };
-    step(Layer::Capabilities, &rights::drop_capabilities)?;
+    step(Layer::Capabilities, &|| rights::drop_capabilities(own_namespace))?;
     step(Layer::NoCore, &rights::no_core)?;
     step(Layer::NotDumpable, &rights::not_dumpable)?;
     step(Layer::NoNewPrivs, &rights::no_new_privs)?;

@@ -13,14 +13,17 @@ use crate::{SandboxError, Status};
 const CAPABILITY_NUMBERS: std::ops::Range<u32> = 0..64;
 
 /// Empties every set. The bounding set and the secure bits need a capability themselves: without it there is
-/// nothing to lose, and `no_new_privs` keeps it so.
-pub(super) fn drop_capabilities() -> Result<Status, SandboxError> {
+/// nothing to lose, and `no_new_privs` keeps it so. In a user namespace of its own the bounding set bounds nothing
+/// but rights over that namespace, and its 41 calls are not worth their 0.04 ms.
+pub(super) fn drop_capabilities(own_namespace: bool) -> Result<Status, SandboxError> {
     match clear_ambient_capability_set() {
         // Kernels before 4.3 have no ambient set.
         Ok(()) | Err(Errno::INVAL) => {}
         Err(errno) => return Err(SandboxError::system("clear the ambient capabilities")(errno)),
     }
-    let _ = CAPABILITY_NUMBERS.take_while(|&number| leave_bounding_set(number)).count();
+    if !own_namespace {
+        let _ = CAPABILITY_NUMBERS.take_while(|&number| leave_bounding_set(number)).count();
+    }
     let _ = set_capabilities_secure_bits(
         CapabilitiesSecureBits::NO_ROOT
             | CapabilitiesSecureBits::NO_ROOT_LOCKED

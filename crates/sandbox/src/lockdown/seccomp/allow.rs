@@ -3,6 +3,9 @@
 use super::entry::Check::{Bits, Is, Null, OwnProcess};
 use super::entry::{Check, Entry, allow, allow_if, no_such_call};
 
+/// This thread's own process in the place of a pid descriptor (`PIDFD_SELF`, Linux 6.14).
+const PIDFD_SELF: u32 = (-10_000_i32).cast_unsigned();
+
 /// For every cell: compute, wait, read and write what is open, start threads, end.
 pub(super) const ALWAYS: &[Entry] = &[
     // What is open.
@@ -55,6 +58,11 @@ pub(super) const ALWAYS: &[Entry] = &[
     allow(libc::SYS_munmap, "giving back memory"),
     allow(libc::SYS_mremap, "growing memory"),
     allow(libc::SYS_madvise, "giving back an instance's pages"),
+    allow_if(
+        libc::SYS_process_madvise,
+        &[&[Is(0, PIDFD_SELF)]],
+        "giving back many instances' pages at once; of this process only",
+    ),
     allow(libc::SYS_brk, "the C library's heap"),
     allow(libc::SYS_membarrier, "publishing code to other processors"),
     // Threads of this process.
@@ -87,7 +95,7 @@ pub(super) const ALWAYS: &[Entry] = &[
     allow_if(libc::SYS_tgkill, &[&[OwnProcess(0)]], "abort, to this process only"),
 ];
 
-/// What an architecture has instead of, or beside, the common calls.
+/// What an architecture, or a C library, has instead of, or beside, the common calls.
 pub(super) const ARCHITECTURE: &[Entry] = &[
     #[cfg(target_arch = "x86_64")]
     allow(libc::SYS_poll, "waiting for input or a timer"),
@@ -95,8 +103,10 @@ pub(super) const ARCHITECTURE: &[Entry] = &[
     allow(libc::SYS_epoll_wait, "the event loop"),
     #[cfg(target_arch = "x86_64")]
     allow(libc::SYS_time, "clocks, where the vDSO cannot answer"),
+    #[cfg(target_env = "musl")]
+    allow_if(libc::SYS_tkill, &[&[OwnProcess(0), Is(1, libc::SIGABRT as u32)]], "abort of the first thread"),
     #[cfg(target_arch = "riscv64")]
-    allow(libc::SYS_riscv_hwprobe, "what the processor can do"),
+    allow(RISCV_HWPROBE, "what the processor can do"),
 ];
 
 /// Memory is for data: nothing becomes executable after the lock-down, so that a hole in the engine cannot be used
@@ -113,12 +123,14 @@ pub(super) const LATE_CODE: &[Entry] = &[
     allow(libc::SYS_memfd_create, "an image of a program's first memory"),
     allow(libc::SYS_ftruncate, "the size of such an image"),
     #[cfg(target_arch = "riscv64")]
-    allow(libc::SYS_riscv_flush_icache, "new code becomes visible"),
+    allow(RISCV_FLUSH_ICACHE, "new code becomes visible"),
 ];
 
 /// With at least one file rule. Landlock says which files; these calls all take a path.
 pub(super) const FILES: &[Entry] = &[
     allow(libc::SYS_openat, "granted files"),
+    #[cfg(all(target_arch = "x86_64", target_env = "musl"))]
+    allow(libc::SYS_open, "as openat, the way this C library calls it"),
     allow(libc::SYS_openat2, "granted files, below a folder in one step"),
     allow(libc::SYS_newfstatat, "kind and size of a file"),
     allow(libc::SYS_statx, "kind, size and times of a file"),
@@ -133,6 +145,7 @@ pub(super) const FILES: &[Entry] = &[
 pub(super) const WRITES: &[Entry] = &[
     allow(libc::SYS_mkdirat, "a guest makes a folder"),
     allow(libc::SYS_unlinkat, "a guest removes a file or folder"),
+    #[cfg(not(target_arch = "riscv64"))]
     allow(libc::SYS_renameat, "a guest renames a file or folder"),
     allow(libc::SYS_renameat2, "a guest renames a file or folder"),
     allow(libc::SYS_linkat, "a guest makes a hard link; Landlock keeps it within its rights"),
@@ -181,6 +194,12 @@ pub(super) const TCP: &[Entry] = &[
 /// With a network and UDP.
 pub(super) const UDP: &[Entry] =
     &[allow_if(libc::SYS_socket, UDP_SOCKET, "name service and granted datagrams; no raw or ping sockets")];
+
+/// `asm/unistd.h` of this architecture, which `libc` does not have in full.
+#[cfg(target_arch = "riscv64")]
+const RISCV_HWPROBE: std::ffi::c_long = 258;
+#[cfg(target_arch = "riscv64")]
+const RISCV_FLUSH_ICACHE: std::ffi::c_long = 259;
 
 const THREAD: &[&[Check]] = &[&[Bits(0, THREAD_MASK, THREAD_FLAGS)]];
 const THREAD_FLAGS: u32 =

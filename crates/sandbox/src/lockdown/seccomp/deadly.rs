@@ -9,7 +9,6 @@ pub(super) const DEADLY: &[Entry] = &[
     kill(libc::SYS_ptrace, "control another process"),
     kill(libc::SYS_process_vm_readv, "read another process's memory"),
     kill(libc::SYS_process_vm_writev, "write another process's memory"),
-    kill(libc::SYS_process_madvise, "act on another process's memory"),
     kill(libc::SYS_pidfd_getfd, "take another process's descriptors"),
     kill(libc::SYS_kcmp, "compare kernel objects of processes, a help for exploits"),
     kill(libc::SYS_bpf, "load programs into the kernel"),

@@ -8,6 +8,8 @@ mod deadly;
 mod entry;
 mod program;
 
+use std::io;
+
 use self::entry::Entry;
 use super::{Access, Network, Policy};
 use crate::{Layer, Layers, SandboxError, Status};
@@ -25,12 +27,20 @@ pub(super) fn install(policy: &Policy<'_>, layers: &mut Layers) -> Result<(), Sa
     let (Status::Available(_), Some(arch)) = (layers.get(Layer::Seccomp), program::AUDIT_ARCH) else {
         return Ok(());
     };
-    let failed =
-        |error: seccompiler::Error| SandboxError::Layer { layer: Layer::Seccomp, why: error.to_string() };
-    let program = program::compile(arch, &entries(policy)).map_err(|error| failed(error.into()))?;
-    seccompiler::apply_filter(&program).map_err(failed)?;
+    let program = program::compile(arch, entries(policy));
+    put_up(&program).map_err(|source| SandboxError::System { what: "put up the seccomp filter", source })?;
     layers.set(Layer::Seccomp, Status::InForce(format!("{} instructions", program.len()).into()));
     Ok(())
+}
+
+/// The kernel takes a filter only from who cannot gain privileges by running a program under it.
+fn put_up(program: &[libc::sock_filter]) -> io::Result<()> {
+    rustix::thread::set_no_new_privs(true)?;
+    let len = program.len().try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the kernel copies the program, which has the length given, and does not write to it.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &program) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// All entries that the policy asks for.

@@ -45,7 +45,8 @@ fn fails_two_calls_deep() {
 }
 
 fn list(folder: &str) -> io::Result<()> {
-    let mut names: Vec<_> = fs::read_dir(folder)?.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>()?;
+    let mut names: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>()?;
     names.sort();
     names.iter().for_each(|name| println!("{}", name.display()));
     Ok(())

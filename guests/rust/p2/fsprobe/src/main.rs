@@ -51,8 +51,12 @@ fn act(at: &Descriptor, to: &Descriptor, args: &[&str]) -> Result<String, String
         ["readdir", path] => open(at, path, OpenFlags::DIRECTORY, Flags::READ).and_then(|dir| list(&dir)),
         ["readlink", path] => at.readlink_at(path),
         ["stat", path] => at.stat_at(FOLLOW, path).map(|stat| format!("{:?} {}", stat.type_, stat.size)),
-        ["lstat", path] => at.stat_at(PathFlags::empty(), path).map(|stat| format!("{:?} {}", stat.type_, stat.size)),
-        ["create", path] => open(at, path, OpenFlags::CREATE | OpenFlags::EXCLUSIVE, Flags::WRITE).map(|_| String::new()),
+        ["lstat", path] => {
+            at.stat_at(PathFlags::empty(), path).map(|stat| format!("{:?} {}", stat.type_, stat.size))
+        }
+        ["create", path] => {
+            open(at, path, OpenFlags::CREATE | OpenFlags::EXCLUSIVE, Flags::WRITE).map(|_| String::new())
+        }
         ["write", path, text] => open(at, path, OpenFlags::CREATE, Flags::WRITE)
             .and_then(|file| file.write(text.as_bytes(), 0))
             .map(|_| String::new()),

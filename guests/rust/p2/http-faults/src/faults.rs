@@ -24,7 +24,10 @@ pub fn count() -> String {
         Err(_) => 1,
     };
     let written = std::fs::write("/tmp/count", "x".repeat(file)).is_ok();
-    format!("global {} heap {heap} file {file} written {written}\n", GLOBAL.fetch_add(1, Ordering::Relaxed) + 1)
+    format!(
+        "global {} heap {heap} file {file} written {written}\n",
+        GLOBAL.fetch_add(1, Ordering::Relaxed) + 1
+    )
 }
 
 pub fn memory(mebibytes: u64) {
@@ -88,7 +91,8 @@ pub fn header(out: ResponseOutparam, name_and_value: &str) {
 }
 
 pub fn headers(out: ResponseOutparam, number: u64) {
-    let many = (0..number).fold(Answer::new(200), |answer, at| answer.header(&format!("x-{at}"), &[b'x'; 100]));
+    let many =
+        (0..number).fold(Answer::new(200), |answer, at| answer.header(&format!("x-{at}"), &[b'x'; 100]));
     many.begin(out).finish();
 }
 

@@ -1,5 +1,6 @@
 //! A web function that behaves badly on request: the path says how, a number in the query how much.
 //!
+//! A leading `/faults` does not count, so that it can stand beside other functions of an app.
 //! Written against the raw interface of `wasi:http` 0.2, because a library would not let most of this through.
 
 mod faults;
@@ -17,12 +18,16 @@ impl Guest for Faults {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let path = path.strip_prefix("/faults").unwrap_or(path);
         let number = query.parse().unwrap_or(u64::MAX);
         match path {
             "/" => text(out, "hello\n"),
             "/count" => text(out, &faults::count()),
             "/echo" => respond::echo(out, &request),
-            "/env" => text(out, &std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect::<String>()),
+            "/env" => text(
+                out,
+                &std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect::<String>(),
+            ),
 
             "/spin" => while std::hint::black_box(true) {},
             "/memory" => faults::memory(number),
@@ -42,7 +47,9 @@ impl Guest for Faults {
             "/panic" => panic!("asked to"),
             "/exit" => std::process::exit(7),
             "/no-answer" => drop(out),
-            "/error" => ResponseOutparam::set(out, Err(ErrorCode::InternalError(Some("asked to".to_owned())))),
+            "/error" => {
+                ResponseOutparam::set(out, Err(ErrorCode::InternalError(Some("asked to".to_owned()))))
+            }
 
             "/big" => Answer::new(200).begin(out).fill(number).finish(),
             "/endless" => Answer::new(200).begin(out).fill(u64::MAX).finish(),
@@ -53,8 +60,15 @@ impl Guest for Faults {
             }
             "/drop-body" => drop(Answer::new(200).begin(out).write(b"begun\n")),
             "/short" => Answer::new(200).header("content-length", b"10").begin(out).write(b"abc").finish(),
-            "/long" => Answer::new(200).header("content-length", b"3").begin(out).write(b"abcdefghij").finish(),
-            "/two-lengths" => Answer::new(200).header("content-length", b"3").header("content-length", b"4").begin(out).write(b"abc").finish(),
+            "/long" => {
+                Answer::new(200).header("content-length", b"3").begin(out).write(b"abcdefghij").finish()
+            }
+            "/two-lengths" => Answer::new(200)
+                .header("content-length", b"3")
+                .header("content-length", b"4")
+                .begin(out)
+                .write(b"abc")
+                .finish(),
             "/header" => faults::header(out, query),
             "/headers" => faults::headers(out, number),
             "/status" => Answer::new(number as u16).begin(out).finish(),

@@ -1,9 +1,7 @@
 //! Responses, written step by step.
 
 use wasip2::clocks::monotonic_clock::subscribe_duration;
-use wasip2::http::types::{
-    Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
-};
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use wasip2::io::streams::{OutputStream, StreamError};
 
 const PIECE_BYTES: usize = 4096;

@@ -6,7 +6,8 @@ use wstd::http::{Body, Error, Request, Response};
 async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
     let mut body = request.into_body();
     let sent = body.str_contents().await?;
-    let answer = if sent.is_empty() { json_work::work(&json_work::document()) } else { json_work::work(sent) };
+    let answer =
+        if sent.is_empty() { json_work::work(&json_work::document()) } else { json_work::work(sent) };
     let response = match answer {
         Ok(document) => Response::builder().header("content-type", "application/json").body(document.into()),
         Err(problem) => Response::builder().status(400).body(format!("{problem}\n").into()),

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use wasip2::http::outgoing_handler::handle;
-use wasip2::http::types::{Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme};
+use wasip2::http::types::{
+    Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme,
+};
 use wasip2::io::streams::StreamError;
 
 /// Prints the status on a line, then the body as it arrives.
@@ -11,16 +13,22 @@ pub fn fetch(method: &str, url: &str, body: &str) -> Result<(), String> {
     let request = request(method, url)?;
     let outgoing = request.body().map_err(|()| "no body")?;
     let response = handle(request, None).map_err(name)?;
-    if !body.is_empty() {
-        let stream = outgoing.write().map_err(|()| "no body stream")?;
-        stream.blocking_write_and_flush(body.as_bytes()).map_err(|e| format!("{e:?}"))?;
-    }
-    // The error of the request says more than that of the body it broke off.
+    let written = write(&outgoing, body);
+    // The error of the request says more than that of the body that it broke off.
     let sent = OutgoingBody::finish(outgoing, None);
     response.subscribe().block();
     let response = response.get().ok_or("not ready")?.map_err(|()| "taken twice")?.map_err(name)?;
+    written?;
     sent.map_err(name)?;
     print(&response)
+}
+
+fn write(outgoing: &OutgoingBody, body: &str) -> Result<(), String> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    let stream = outgoing.write().map_err(|()| "no body stream")?;
+    stream.blocking_write_and_flush(body.as_bytes()).map_err(|e| format!("{e:?}"))
 }
 
 fn name(code: impl std::fmt::Debug) -> String {
@@ -48,7 +56,9 @@ fn request(method: &str, url: &str) -> Result<OutgoingRequest, String> {
     request.set_method(&method).map_err(|()| "method refused")?;
     request.set_scheme(Some(&scheme)).map_err(|()| "scheme refused")?;
     request.set_authority(Some(authority)).map_err(|()| "authority refused")?;
-    request.set_path_with_query(Some(if path.is_empty() { "/" } else { path })).map_err(|()| "path refused")?;
+    request
+        .set_path_with_query(Some(if path.is_empty() { "/" } else { path }))
+        .map_err(|()| "path refused")?;
     Ok(request)
 }
 

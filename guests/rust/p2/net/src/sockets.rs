@@ -46,7 +46,7 @@ pub fn listen(address: &str) -> Result<(), String> {
     ready(&socket, TcpSocket::finish_bind).map_err(name)?;
     socket.start_listen().map_err(name)?;
     ready(&socket, TcpSocket::finish_listen).map_err(name)?;
-    println!("listening on {:?}", socket.local_address().map_err(name)?);
+    println!("listening on {}", bound_to(socket.local_address().map_err(name)?));
     let (_connection, input, output) = ready(&socket, TcpSocket::accept).map_err(name)?;
     output.blocking_write_and_flush(b"hello\n").map_err(|e| format!("{e:?}"))?;
     print_all(&input)
@@ -145,6 +145,13 @@ fn to_wasi(address: SocketAddr) -> IpSocketAddress {
             address: v6.ip().segments().into(),
             scope_id: v6.scope_id(),
         }),
+    }
+}
+
+fn bound_to(address: IpSocketAddress) -> SocketAddr {
+    match address {
+        IpSocketAddress::Ipv4(v4) => SocketAddr::new(from_wasi(IpAddress::Ipv4(v4.address)), v4.port),
+        IpSocketAddress::Ipv6(v6) => SocketAddr::new(from_wasi(IpAddress::Ipv6(v6.address)), v6.port),
     }
 }
 

@@ -1,0 +1,134 @@
+//! TLS: certificates by server name, replaced while serving.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert, ResolvesServerCertUsingSni};
+use rustls::sign::CertifiedKey;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+
+/// One certificate chain and its key, as PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server names that this certificate is for; empty for whoever no other one is for.
+    pub names: Vec<String>,
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// The private key: PKCS #8, PKCS #1 or SEC 1.
+    pub key: PathBuf,
+}
+
+/// TLS cannot be offered.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read, or is not what it should be.
+    #[error("TLS: {}: {problem}", file.display())]
+    File { file: PathBuf, problem: String },
+    /// A certificate does not fit what it is for.
+    #[error("TLS: certificate {} is not for {name:?}: {problem}", file.display())]
+    Name { file: PathBuf, name: String, problem: String },
+    /// The settings contradict each other.
+    #[error("TLS: {0}")]
+    Setting(#[from] rustls::Error),
+}
+
+/// Offers TLS 1.2 and 1.3 with HTTP/2 and HTTP/1.1. Clones share the certificates.
+#[derive(Clone)]
+pub struct Tls {
+    acceptor: TlsAcceptor,
+    certificates: Arc<Certificates>,
+}
+
+impl Tls {
+    /// Reads the files; call it before the process is locked down.
+    ///
+    /// # Errors
+    /// [`TlsError`], naming the file.
+    pub fn load(files: &[TlsFiles]) -> Result<Tls, TlsError> {
+        let certificates = Arc::new(Certificates(ArcSwap::from_pointee(Set::load(files)?)));
+        let resolver: Arc<dyn ResolvesServerCert> = certificates.clone();
+        let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), certificates })
+    }
+
+    /// Takes new certificates for the connections to come. What was loaded stays if they cannot be read.
+    ///
+    /// # Errors
+    /// As [`Tls::load`].
+    pub fn reload(&self, files: &[TlsFiles]) -> Result<(), TlsError> {
+        self.certificates.0.store(Arc::new(Set::load(files)?));
+        Ok(())
+    }
+
+    pub(super) async fn accept<T>(&self, stream: T) -> io::Result<tokio_rustls::server::TlsStream<T>>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.acceptor.accept(stream).await
+    }
+}
+
+#[derive(Debug)]
+struct Certificates(ArcSwap<Set>);
+
+#[derive(Debug)]
+struct Set {
+    by_name: ResolvesServerCertUsingSni,
+    fallback: Option<Arc<CertifiedKey>>,
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let set = self.0.load();
+        let fallback = set.fallback.clone();
+        set.by_name.resolve(hello).or(fallback)
+    }
+}
+
+impl Set {
+    fn load(files: &[TlsFiles]) -> Result<Set, TlsError> {
+        let mut set = Set { by_name: ResolvesServerCertUsingSni::new(), fallback: None };
+        for entry in files {
+            let key = certified_key(&entry.certificate, &entry.key)?;
+            for name in &entry.names {
+                set.by_name.add(name, key.clone()).map_err(|error| TlsError::Name {
+                    file: entry.certificate.clone(),
+                    name: name.clone(),
+                    problem: error.to_string(),
+                })?;
+            }
+            if entry.names.is_empty() {
+                set.fallback = Some(Arc::new(key));
+            }
+        }
+        Ok(set)
+    }
+}
+
+fn certified_key(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
+    let problem = |file: &Path, problem: String| TlsError::File { file: file.into(), problem };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| problem(certificate, error.to_string()))?;
+    if chain.is_empty() {
+        return Err(problem(certificate, "it holds no certificate; expected a PEM file".into()));
+    }
+    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| problem(key, error.to_string()))?;
+    let signing =
+        ring::sign::any_supported_type(&key_der).map_err(|error| problem(key, error.to_string()))?;
+    let certified = CertifiedKey::new(chain, signing);
+    certified
+        .keys_match()
+        .map_err(|error| problem(key, format!("it does not fit the certificate: {error}")))?;
+    Ok(certified)
+}

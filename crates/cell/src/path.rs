@@ -1,0 +1,122 @@
+//! The way of a request through the house, from the listener to the last byte of its answer.
+//!
+//! ```text
+//! listener → route → admit → invoke → guest ⇄ host → respond → drop
+//! ```
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::header::EXPECT;
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use crate::admin;
+use crate::body::Body;
+use crate::events;
+use crate::function::Function;
+use crate::invoke::{self, Answer, PrefixSegments};
+use crate::listener::Watch;
+use crate::observe::{Call, TRACEPARENT};
+use crate::redirect;
+use crate::refusal::Refusal;
+use crate::request_body::RequestBody;
+use crate::respond;
+use crate::worker::Worker;
+
+/// How often a program may send a request elsewhere on this server.
+const REDIRECTS_MAX: usize = 5;
+
+/// Answers one request, always: with what the guest says or with why it could not.
+pub(crate) async fn serve(
+    door: Rc<Door>,
+    watch: Rc<Watch>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    if door.kind == DoorKind::Admin {
+        return Ok(admin::answer(&door.worker, &request));
+    }
+    let mut call = Call::begin(&door.worker, &watch, &request);
+    Ok(match answer(&door, &watch, &mut call, request).await {
+        Ok(answer) => respond::respond(call, answer).await,
+        Err(refusal) => respond::refuse(call, refusal),
+    })
+}
+
+async fn answer(
+    door: &Door,
+    watch: &Watch,
+    call: &mut Call,
+    mut request: Request<Incoming>,
+) -> Result<Answer, Refusal> {
+    if watch.is_ambiguous() {
+        return Err(Refusal::BadRequest("both Content-Length and Transfer-Encoding"));
+    }
+    request.headers_mut().insert(TRACEPARENT, call.trace.header());
+    let mut request = request.map(RequestBody::new);
+    for _ in 0..REDIRECTS_MAX {
+        let function = route(door, &mut request)?;
+        call.routed(&function);
+        check(&function, &request)?;
+        request.body_mut().limit(&function.limits);
+        if request.headers().contains_key(EXPECT) {
+            request.body_mut().ask().await;
+        }
+
+        let again = function.is_program().then(|| redirect::copy(&request));
+        let pass = function.gate.enter(&door.worker.shared.cell, function.memory_bytes).await?;
+        let mut answer = invoke::invoke(door, call, &function, pass, request).await?;
+        match again.and_then(|again| redirect::follow(&mut answer.response, again)) {
+            Some(next) => request = next?,
+            None => return Ok(answer),
+        }
+    }
+    Err(Refusal::GuestBrokeHttp("its local redirects do not end".into()))
+}
+
+/// By host, path and method; an event on the control socket by the function's name.
+fn route(door: &Door, request: &mut Request<RequestBody>) -> Result<Arc<Function>, Refusal> {
+    let generation = door.worker.generation();
+    if door.kind == DoorKind::Control && events::asks_for_event(request) {
+        return events::function(&generation, request);
+    }
+    let found = generation.routes.find(request)?;
+    request.extensions_mut().insert(PrefixSegments(found.prefix_segments));
+    Ok(Arc::clone(&generation.functions[found.function]))
+}
+
+/// What can be refused by the head alone.
+fn check(function: &Function, request: &Request<RequestBody>) -> Result<(), Refusal> {
+    let limits = &function.limits;
+    if respond::size_bytes(request.headers()) > limits.headers_bytes {
+        return Err(Refusal::HeadersTooLarge { limit_bytes: limits.headers_bytes });
+    }
+    if http_body::Body::size_hint(request.body()).lower() > limits.body_bytes {
+        return Err(Refusal::BodyTooLarge { limit_bytes: limits.body_bytes });
+    }
+    Ok(())
+}
+
+/// Where a request came in: what the requests of a connection share.
+pub(crate) struct Door {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) kind: DoorKind,
+    pub(crate) is_tls: bool,
+    /// The client's address; a Unix socket has none.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Our end's address.
+    pub(crate) local: Option<SocketAddr>,
+}
+
+/// Who may come in, and what they get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DoorKind {
+    /// Anybody: functions by their routes.
+    Public,
+    /// The node, over a Unix socket: also events.
+    Control,
+    /// The operator: health and metrics.
+    Admin,
+}
