@@ -3,6 +3,8 @@
 //! This crate is pure: it opens no file, asks no clock, starts no task and depends on no other crate of the
 //! project. It turns text into types and types into text, and decides what covers what.
 
+#![warn(missing_docs)]
+
 pub mod ceiling;
 mod digest;
 pub mod grant;

@@ -93,6 +93,18 @@ fn a_ceiling_restricts_where_folders_are_and_leaves_their_guest_paths() {
 }
 
 #[test]
+fn a_folder_inside_another_keeps_its_own_guest_path() {
+    let asked = ["dir /srv as /a read", "dir /srv/site as /b read", "dir /srv/site as /a/site read"];
+    check(&asked, &["dir / as / read"], &asked[..2], "");
+    check(
+        &["volume c as /c 1KiB", "volume c as /d 1KiB"],
+        &["volume c as /x 2KiB"],
+        &["volume c as /c 1KiB", "volume c as /d 1KiB"],
+        "",
+    );
+}
+
+#[test]
 fn a_folder_beside_or_above_is_not_covered() {
     check(&["dir /srvx as /a read"], &["dir /srv as / read"], &[], "- dir /srvx as /a read\n");
     check(&["dir ./x as /a read"], &["dir / as / read"], &[], "- dir ./x as /a read\n");

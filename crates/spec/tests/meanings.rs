@@ -206,7 +206,8 @@ fn topics() {
 
 #[test]
 fn folders() {
-    let texts = ["/srv", "/srv/a/b", "/srv/..x", "/srvx", "/", "srv", "/etc"];
+    let texts =
+        ["/srv", "/srv/a/b", "/srv/..x", "/srvx", "/", "srv", "/etc", ".", "..", "../x", "../..", "../../x"];
     let paths: &'static [HostPath] = texts.map(|path| path.parse().unwrap()).to_vec().leak();
     let ask = |text: &'static str, access| {
         let path = paths.iter().find(|path| path.as_str() == text).unwrap();
@@ -216,7 +217,8 @@ fn folders() {
     check("dir /srv as /x read", |path| ask(path, Access::Read), &inside, &outside);
     check("dir /srv as /x read", |path| ask(path, Access::ReadWrite), &[], &inside);
     check("dir /srv as /x read-write", |path| ask(path, Access::ReadWrite), &inside, &outside);
-    check("dir . as . read", |path| ask(path, Access::Read), &["srv"], &["/srv"]);
+    check("dir . as . read", |path| ask(path, Access::Read), &[".", "srv"], &["/srv", "..", "../x"]);
+    check("dir .. as /x read", |path| ask(path, Access::Read), &["..", "../x"], &["../..", "../../x", "/"]);
 }
 
 #[test]

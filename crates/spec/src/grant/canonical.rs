@@ -20,10 +20,10 @@ pub fn canonical_path(path: &str) -> Result<Cow<'_, str>, Invalid> {
 }
 
 pub(super) fn canonical_text(text: &str) -> Result<Cow<'_, str>, Invalid> {
-    refuse_ambiguous(text)?;
     if text.bytes().all(|b| is_plain(b) || b == b'/') {
-        return Ok(Cow::Borrowed(text));
+        return refuse_dots(text, text.as_bytes()).map(|()| Cow::Borrowed(text));
     }
+    refuse_ambiguous(text)?;
     let mut out = String::with_capacity(text.len() + 8);
     let mut bytes = text.bytes();
     while let Some(b) = bytes.next() {
@@ -80,14 +80,18 @@ fn refuse_ambiguous(text: &str) -> Result<(), Invalid> {
     if encoded_twice(&decoded) {
         return Err(ambiguous(text, "a dot, slash, backslash or percent sign that is encoded twice"));
     }
-    if decoded.split(|b| *b == b'/').any(is_dots) {
-        return Err(ambiguous(text, "a . or .. segment"));
-    }
-    Ok(())
+    refuse_dots(text, &decoded)
+}
+
+fn refuse_dots(text: &str, decoded: &[u8]) -> Result<(), Invalid> {
+    let dots = decoded.split(|b| *b == b'/').any(is_dots);
+    if dots { Err(ambiguous(text, "a . or .. segment")) } else { Ok(()) }
 }
 
 fn encoded_twice(decoded: &[u8]) -> bool {
-    decoded.windows(3).any(|w| matches!(w.to_ascii_uppercase().as_slice(), b"%2E" | b"%2F" | b"%5C" | b"%25"))
+    decoded
+        .windows(3)
+        .any(|w| matches!(w, [b'%', b'2', b'e' | b'E' | b'f' | b'F' | b'5'] | [b'%', b'5', b'c' | b'C']))
 }
 
 /// The start of a sequence that spends more bytes on a character than it needs (RFC 3629, 3): a lenient decoder

@@ -126,7 +126,8 @@ impl Request<'_> {
             Self::Topic { direction, topic } => format!("topic {direction} {}", Quoted(topic)),
         };
         let grant: Grant = line.parse().ok()?;
-        GrantSet::new([grant.clone()]).find_resolved(self).map(|_| grant)
+        let permits = |request: &Request<'_>| grant.permits(request).then_some(());
+        permits(self).or_else(|| self.at_its_address(permits)).map(|()| grant)
     }
 
     /// What makes this access one that no grant can permit.

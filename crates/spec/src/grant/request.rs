@@ -101,6 +101,20 @@ pub enum Request<'a> {
     },
 }
 
+impl Request<'_> {
+    /// Asks about the same access to the address that its name led to, as if the guest had asked for the address.
+    pub(super) fn at_its_address<T>(&self, ask: impl FnOnce(&Request<'_>) -> Option<T>) -> Option<T> {
+        match *self {
+            Self::Http { addr: Some(addr), method, scheme, port, path, .. } => {
+                ask(&Request::Http { method, scheme, host: &addr.to_string(), addr: Some(addr), port, path })
+            }
+            Self::TcpConnect { addr, .. } => ask(&Request::TcpConnect { host: None, addr }),
+            Self::UdpConnect { addr, .. } => ask(&Request::UdpConnect { host: None, addr }),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Request<'_> {
     /// The access in the words of a grant, for events and errors.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

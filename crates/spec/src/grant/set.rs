@@ -77,20 +77,20 @@ impl GrantSet {
         self.grants.iter().find(|(_, grant)| grant.permits_asked(&asked)).map(|(id, _)| id)
     }
 
-    /// Like [`Self::find`] for a request under a name that is granted and whose address is known now: a grant
-    /// that names the address itself permits it too.
+    /// Like [`Self::find`] for a request whose name is resolved: a grant that names the address itself permits it
+    /// too, if the name is granted as well.
     ///
     /// So `http GET https://app.corp.example/*` and `http GET https://[10.0.0.0/8]/*` together reach a private
-    /// address under a public name, which the first alone does not.
+    /// address under a public name, which neither does alone.
     pub fn find_resolved(&self, request: &Request<'_>) -> Option<&GrantId> {
-        self.find(request).or_else(|| match *request {
-            Request::Http { addr: Some(addr), method, scheme, port, path, .. } => {
-                let host = &addr.to_string();
-                self.find(&Request::Http { method, scheme, host, addr: Some(addr), port, path })
-            }
-            Request::TcpConnect { addr, .. } => self.find(&Request::TcpConnect { host: None, addr }),
-            Request::UdpConnect { addr, .. } => self.find(&Request::UdpConnect { host: None, addr }),
-            _ => None,
+        self.find(request).or_else(|| {
+            let named = match *request {
+                Request::Http { method, scheme, host, port, path, .. } => {
+                    self.permits(&Request::Http { method, scheme, host, addr: None, port, path })
+                }
+                _ => true,
+            };
+            named.then(|| request.at_its_address(|direct| self.find(direct))).flatten()
         })
     }
 

@@ -79,7 +79,7 @@ proptest! {
         let met = a.meet(&b);
         let all = a.grants().flat_map(|own| b.grants().filter_map(move |theirs| own.meet(theirs)));
         for grant in all {
-            let shown = |other: &Grant| other.covers(&grant) && (grant.guest_path().is_none() || reaches(other, &grant));
+            let shown = |other: &Grant| other.covers(&grant) && shows(other, &grant);
             prop_assert!(met.grants().any(shown), "{} is gone from\n{}", grant, met);
         }
     }
@@ -94,10 +94,18 @@ proptest! {
     }
 }
 
-/// The guest path of `inner` is that of `outer` or below it.
-fn reaches(outer: &Grant, inner: &Grant) -> bool {
-    let (Some(outer), Some(inner)) = (outer.guest_path(), inner.guest_path()) else { return false };
-    let outer = outer.as_str().trim_end_matches('/').trim_start_matches('.');
-    inner == &outer.parse().unwrap_or_else(|_| inner.clone())
-        || inner.as_str().trim_start_matches('.').starts_with(outer)
+/// The guest sees what `inner` names at the same path through `outer`.
+fn shows(outer: &Grant, inner: &Grant) -> bool {
+    match (outer, inner) {
+        (Grant::Dir { host, guest, .. }, Grant::Dir { host: below, guest: seen, .. }) => {
+            let rest =
+                below.as_str().strip_prefix(host.as_str()).unwrap_or(below.as_str()).trim_start_matches('/');
+            if rest.is_empty() {
+                return guest == seen;
+            }
+            let guest = guest.as_str().trim_start_matches('.').trim_end_matches('/');
+            seen.as_str() == format!("{guest}/{rest}")
+        }
+        (outer, inner) => outer.guest_path() == inner.guest_path(),
+    }
 }
