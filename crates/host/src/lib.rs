@@ -33,4 +33,4 @@ pub use guest::Guest;
 pub use ledger::Ledger;
 pub use link::{link_p1, link_p2, link_p3};
 pub use stdio::Stdio;
-pub use template::{PrepareError, Template, TemplateParts};
+pub use template::{Lookup, PrepareError, Template, TemplateParts};

@@ -16,6 +16,9 @@ use crate::ledger::{Ledger, RefusalSink};
 use crate::limits::HostLimits;
 use crate::stdio::Stdio;
 
+/// Finds a text by its name.
+pub type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
 /// All that a [`Template`] is made from.
 pub struct TemplateParts {
     /// The function's name, for events.
@@ -31,9 +34,9 @@ pub struct TemplateParts {
     /// Variables that the function gets besides its `env` grants, such as those of a CGI request; in order.
     pub env: Vec<(String, String)>,
     /// Looks up this machine's value for `env NAME`.
-    pub host_env: Box<dyn Fn(&str) -> Option<String>>,
+    pub host_env: Lookup,
     /// Looks up the text of a secret.
-    pub secrets: Box<dyn Fn(&str) -> Option<String>>,
+    pub secrets: Lookup,
     /// Whether file operations may hold up the thread that runs the guest.
     pub blocking: Blocking,
     /// The way out; `None` is this machine's, as far as the grants need it ([`Network::for_grants`]).

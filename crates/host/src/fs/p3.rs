@@ -48,7 +48,7 @@ fn wasi_now(store: StoreContextMut<'_, Guest>) -> StoreAccess<'_, Guest, WasiFil
 }
 
 fn site(store: &Store, fd: &Fd) -> FilesystemResult<Site> {
-    store.with(|mut store| Ok(store.get().site(fd)?.map_err(error)?))
+    store.with(|mut store| store.get().site(fd)?.map_err(error))
 }
 
 /// Does something with a path below a directory, after asking whether it may.
@@ -66,7 +66,7 @@ async fn at<T: Send + 'static>(
         policy.may_write(&site, &path).map_err(error)?;
     }
     let (worked, path, site) = run(policy.dirs.blocking, move || (work(&site, &path), path, site)).await;
-    Ok(policy.settle(&site, &path, access, worked).map_err(error)?)
+    policy.settle(&site, &path, access, worked).map_err(error)
 }
 
 async fn look<T: Send + 'static>(

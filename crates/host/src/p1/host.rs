@@ -109,7 +109,7 @@ impl WasiSnapshotPreview1 for Guest {
             t::Advice::Dontneed => Advice::DontNeed,
             t::Advice::Noreuse => Advice::NoReuse,
         };
-        Ok(fadvise(&file, offset, std::num::NonZeroU64::new(len), advice).map_err(error)?)
+        fadvise(&file, offset, std::num::NonZeroU64::new(len), advice).map_err(error)
     }
 
     fn fd_allocate(
@@ -213,7 +213,7 @@ impl WasiSnapshotPreview1 for Guest {
         if let Some(site) = dir {
             self.template().fs_policy().may_write(&site, ".").map_err(error)?;
         }
-        Ok(rustix::fs::futimens(&file, &times).map_err(error)?)
+        rustix::fs::futimens(&file, &times).map_err(error)
     }
 
     async fn fd_read(

@@ -13,11 +13,12 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::bindings::sockets::network::ErrorCode;
 use wasmtime_wasi::p2::bindings::sockets::tcp::{HostTcpSocket as _, TcpSocket};
 use wasmtime_wasi::p2::bindings::sockets::udp::{
-    HostIncomingDatagramStream as _, HostOutgoingDatagramStream as _, IncomingDatagram, IncomingDatagramStream,
-    OutgoingDatagram, OutgoingDatagramStream,
+    HostIncomingDatagramStream as _, HostOutgoingDatagramStream as _, IncomingDatagram,
+    IncomingDatagramStream, OutgoingDatagram, OutgoingDatagramStream,
 };
 use wasmtime_wasi::p2::{
-    DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, SocketResult, StreamError, StreamResult,
+    DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, SocketResult, StreamError,
+    StreamResult,
 };
 use wasmtime_wasi_io::IoView;
 
@@ -45,7 +46,10 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     Ok(())
 }
 
-fn finish_connect(mut store: Store<'_>, (socket,): (Resource<TcpSocket>,)) -> wasmtime::Result<Said<Streams>> {
+fn finish_connect(
+    mut store: Store<'_>,
+    (socket,): (Resource<TcpSocket>,),
+) -> wasmtime::Result<Said<Streams>> {
     let guest = store.data_mut();
     let connected = guest.wasi_sockets().finish_connect(socket);
     if let Ok((input, output)) = &connected {
@@ -124,7 +128,8 @@ impl<S> Counted<S> {
     fn spend(&self, bytes: usize) -> StreamResult<()> {
         let spent = self.net.spend_bytes(bytes, ASKED);
         spent.map_err(|over| {
-            let text = format!("more than {} bytes over the network; the limit is outbound-bytes", over.value);
+            let text =
+                format!("more than {} bytes over the network; the limit is outbound-bytes", over.value);
             StreamError::LastOperationFailed(wasmtime::Error::msg(text))
         })
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tombolo_engine::{Calls, Engine, EngineClass, EngineOptions, Entry, Wasi, arm, class, inspect};
-use tombolo_host::stdio::{Input, OutputReader, output_pipe};
 use tombolo_host::command::Command;
+use tombolo_host::stdio::{Input, OutputReader, output_pipe};
 use tombolo_host::{Stdio, Template, TemplateParts, link_p2, link_p3};
 use tombolo_spec::{Grant, GrantSet};
 use wasmtime::Store;
