@@ -101,10 +101,10 @@ fn computing(peers: &Peers) -> Vec<Contest> {
         contenders: with_guest(peers, guest, &[size]),
     };
     vec![
-        contest("SHA-256 in C", "c-sha256", "256"),
-        contest("SHA-256 in Rust", "rust-sha256", "256"),
-        contest("JSON in Rust", "rust-json", "10000"),
-        contest("sort in C", "c-sort", "4000000"),
+        contest("SHA-256 in C", "c-sha256", "128"),
+        contest("SHA-256 in Rust", "rust-sha256", "128"),
+        contest("JSON in Rust", "rust-json", "4000"),
+        contest("sort in C", "c-sort", "1000000"),
         contest("sort in Rust", "rust-sort", "6000000"),
     ]
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use tombolo_engine::{ArtifactInfo, Authenticated, Engine, EngineOptions, class};
-use tombolo_spec::ByteSize;
+use tombolo_spec::Limits;
 use tombolo_store::{Artifact, CacheKey, CompiledCache, Compiler, CompilerLimits, prepare as prepare_code};
 
 use crate::exit::{Exit, Failure, OrExit};
@@ -14,13 +14,15 @@ use crate::program::Program;
 /// The most that compiled programs take up in the user's cache folder.
 const CACHE_BYTES_MAX: u64 = 1 << 30;
 
-/// The engine that a program needs: one that loads compiled code and, being for one instance, has no pool.
+/// The engine that a program needs: one that loads compiled code and, being for one instance, has no pool. Without
+/// a limit of time nothing ever interrupts the program but a signal, which ends its cell; its code is faster then.
 ///
 /// # Errors
 /// The machine refuses what the engine asks for.
-pub(crate) fn engine(info: &ArtifactInfo, stack: ByteSize) -> Result<Engine, Failure> {
-    let mut options = EngineOptions::new(class(info));
-    options.stack_bytes = usize::try_from(stack.0).unwrap_or(usize::MAX);
+pub(crate) fn engine(info: &ArtifactInfo, limits: &Limits) -> Result<Engine, Failure> {
+    let interruptible = limits.time().is_some() || limits.cpu().is_some();
+    let mut options = EngineOptions::new(class(info)).with_interruption(interruptible);
+    options.stack_bytes = usize::try_from(limits.stack().0).unwrap_or(usize::MAX);
     Ok(Engine::new(&options)?)
 }
 

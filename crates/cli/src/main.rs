@@ -40,8 +40,19 @@ fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Compile(args) => compile::compile(&args),
         Command::Grants(args) => grants::grants(&args),
+        Command::New(args) => own(tombolo_dev::cli::new(&args)),
+        Command::Build(args) => own(tombolo_dev::cli::build(&args)),
+        Command::Dev(args) => own(tombolo_dev::cli::dev(&args)),
+        Command::Test(args) => own(tombolo_dev::cli::test(&args)),
+        Command::Doctor(args) => own(tombolo_dev::cli::doctor(&args)),
+        Command::Wit(args) => own(tombolo_dev::cli::wit(&args)),
         Command::Completions(args) => man::completions(&args),
         Command::Man(args) => man::man(&args),
         Command::CompilerChild { arguments } => Ok(compile::child(&arguments)),
     }
+}
+
+/// A developer's command: its own exit code, or an error of tombolo's.
+fn own(result: Result<u8, tombolo_dev::DevError>) -> Result<Exit, Failure> {
+    Ok(Exit::Program(result?))
 }

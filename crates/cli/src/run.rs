@@ -29,7 +29,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     hints::misplaced_flags(&plan);
     let program = Program::read(&plan.program)?;
     let wasi = program.runs_as()?;
-    let engine = compiled::engine(&program.info, plan.limits.stack())?;
+    let engine = compiled::engine(&program.info, &plan.limits)?;
     let code = compiled::prepare(&program, &engine, !args.no_cache)?;
     let audit = audit::open(args.audit.as_deref())?;
     let template = Template::prepare(template_parts(&plan, audit.as_ref()))?;

@@ -60,7 +60,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
 }
 
 fn bind(addresses: &[tombolo_cell::ListenAddress], workers: usize) -> anyhow::Result<Vec<Listener>> {
-    let bound = addresses.iter().map(|address| Listener::bind(address, workers)).collect::<Result<Vec<_>, _>>()?;
+    let bound =
+        addresses.iter().map(|address| Listener::bind(address, workers)).collect::<Result<Vec<_>, _>>()?;
     Ok(bound.into_iter().flatten().collect())
 }
 
@@ -90,7 +91,10 @@ struct Signals {
 
 impl Signals {
     fn new() -> io::Result<Signals> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn wait(mut self) {

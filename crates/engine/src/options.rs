@@ -65,6 +65,9 @@ pub struct EngineOptions {
     pub pooling: Pooling,
     /// Stack that guest code may use, in bytes.
     pub stack_bytes: usize,
+    /// Whether guest code can be interrupted: needed for limits of time and wherever guests share a thread. Code that
+    /// cannot be runs up to a fifth faster.
+    pub interruptible: bool,
     /// Whether this engine can compile. Without a compiler it only loads compiled code, and starts faster.
     pub compiler: bool,
     /// Compile for this machine type instead of the machine at hand. Such code does not load here.
@@ -78,6 +81,7 @@ impl EngineOptions {
             class,
             pooling: Pooling::Never,
             stack_bytes: DEFAULT_STACK_BYTES,
+            interruptible: true,
             compiler: false,
             target: None,
         }
@@ -92,6 +96,11 @@ impl EngineOptions {
     /// The same options with the compiler in or out.
     pub fn with_compiler(self, compiler: bool) -> EngineOptions {
         EngineOptions { compiler, ..self }
+    }
+
+    /// The same options with interruption in or out.
+    pub fn with_interruption(self, interruptible: bool) -> EngineOptions {
+        EngineOptions { interruptible, ..self }
     }
 
     /// The same options for another target.

@@ -45,6 +45,9 @@ pub struct TemplateParts {
     pub refusals: Option<Arc<dyn RefusalSink>>,
 }
 
+/// Finds the text that goes with a name, if there is one.
+pub type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
 impl TemplateParts {
     /// Parts of a function with these grants and nothing else: no arguments, no environment of this machine.
     pub fn new(function: &str, grants: GrantSet) -> TemplateParts {

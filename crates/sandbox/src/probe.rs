@@ -7,7 +7,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat, statfs};
 
 use crate::{CellPlan, Layer, Layers, Policy, Status, run_in_cell};
 
-/// What this machine seems to offer; takes microseconds and starts no process.
+/// What this machine seems to offer; a few tens of system calls, and starts no process.
 ///
 /// A namespace is reported as available if the kernel has it and its limits do not forbid it; whether a security
 /// module refuses it is only known when it is made, see [`probe_fully`].
@@ -110,8 +110,8 @@ fn namespace(name: &str) -> Status {
     if accessat(CWD, format!("/proc/self/ns/{name}"), Access::EXISTS, AtFlags::empty()).is_err() {
         return Status::Missing("the kernel has none, or /proc is not mounted".into());
     }
-    if setting(&format!("user/max_{name}_namespaces")).is_some_and(|max| max == 0) {
-        return Status::Missing(format!("forbidden by sysctl user.max_{name}_namespaces").into());
+    if name == "user" && setting("user/max_user_namespaces") == Some(0) {
+        return Status::Missing("forbidden by sysctl user.max_user_namespaces".into());
     }
     if name == "user" && setting("kernel/unprivileged_userns_clone") == Some(0) {
         return Status::Missing("forbidden by sysctl kernel.unprivileged_userns_clone".into());

@@ -18,7 +18,8 @@ pub(crate) mod exit {
 
 /// The arguments that tell the compiler process what to compile for.
 pub(crate) fn arguments(options: &EngineOptions) -> Vec<String> {
-    let mut arguments = vec![options.class.to_string(), options.stack_bytes.to_string()];
+    let mut arguments =
+        vec![options.class.to_string(), options.stack_bytes.to_string(), options.interruptible.to_string()];
     arguments.extend(options.target.map(|target| target.to_string()));
     arguments
 }
@@ -60,13 +61,15 @@ fn other(doing: &str, error: &dyn std::error::Error) -> Failure {
 }
 
 fn parse(arguments: &[String]) -> Result<EngineOptions, String> {
-    let [class, stack, target @ ..] = arguments else {
-        return Err(format!("usage: {COMPILE_COMMAND} CLASS STACK [TARGET]"));
+    let [class, stack, interruptible, target @ ..] = arguments else {
+        return Err(format!("usage: {COMPILE_COMMAND} CLASS STACK INTERRUPTIBLE [TARGET]"));
     };
     let class: EngineClass = class.parse()?;
     let target = target.first().map(|target| target.parse::<Target>()).transpose();
     let mut options =
         EngineOptions::new(class).with_compiler(true).with_target(target.map_err(|error| error.to_string())?);
+    options.interruptible =
+        interruptible.parse().map_err(|_| format!("{interruptible:?} is neither true nor false"))?;
     options.stack_bytes = stack.parse().map_err(|_| format!("{stack:?} is no number of bytes"))?;
     Ok(options)
 }

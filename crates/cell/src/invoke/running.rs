@@ -89,6 +89,11 @@ impl Running {
         self.ended.and_then(Result::err)
     }
 
+    /// The flag that is raised when the client sends more than the guest may get.
+    pub(crate) fn body_too_large(&self) -> Option<Arc<AtomicBool>> {
+        self.body_too_large.clone()
+    }
+
     /// Why the guest ended, if it did and not well.
     pub(crate) fn fault(&self) -> Option<&Fault> {
         self.ended.as_ref().and_then(|ended| ended.as_ref().err())

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -34,11 +36,14 @@ pub(crate) struct GuestBody {
 struct Guest {
     task: Option<JoinHandle<()>>,
     ended: Rc<RefCell<Option<Ended>>>,
+    /// Raised when the client sent more than the guest may get.
+    body_too_large: Option<Arc<AtomicBool>>,
 }
 
 impl Guest {
     fn spawn(running: Running) -> Guest {
         let ended = Rc::new(RefCell::new(running.ended()));
+        let body_too_large = running.body_too_large();
         let task = running.rest().map(|rest| {
             let ended = Rc::clone(&ended);
             tokio::task::spawn_local(async move {
@@ -48,11 +53,14 @@ impl Guest {
                 drop_finished_instances();
             })
         });
-        Guest { task, ended }
+        Guest { task, ended, body_too_large }
     }
 
-    /// Why the guest did not end well, if it has ended.
+    /// Why the answer is not whole: the guest did not end well, or did not get the whole request.
     fn fault(&self) -> Option<String> {
+        if self.body_too_large.as_ref().is_some_and(|flag| flag.load(Relaxed)) {
+            return Some("the request's body is larger than the limit body".to_owned());
+        }
         match &*self.ended.borrow() {
             Some(Err(fault)) => Some(refusal(fault.clone()).to_string()),
             _ => None,

@@ -1,5 +1,5 @@
 //! A cell with real guests, talked to over raw sockets.
-#![allow(dead_code)] // Each test file uses a part.
+#![allow(dead_code, unreachable_pub)] // Each test file is a crate and uses a part.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -16,7 +16,7 @@ use tombolo_host::{Template, TemplateParts};
 use tombolo_spec::{GrantSet, LimitOverrides, Profile};
 
 /// A function to serve: its name, guest, routes and limits.
-pub struct Function {
+pub(crate) struct Function {
     pub name: &'static str,
     pub guest: &'static str,
     pub on: &'static [&'static str],
@@ -24,13 +24,13 @@ pub struct Function {
 }
 
 /// `http-faults` on every path.
-pub const FAULTS: Function =
+pub(crate) const FAULTS: Function =
     Function { name: "faults", guest: "rust-http-faults", on: &["http * /*"], limits: &[] };
 /// `c-cgi` on every path.
-pub const CGI: Function = Function { name: "cgi", guest: "c-cgi", on: &["http * /*"], limits: &[] };
+pub(crate) const CGI: Function = Function { name: "cgi", guest: "c-cgi", on: &["http * /*"], limits: &[] };
 
 /// A cell that runs.
-pub struct Cell {
+pub(crate) struct Cell {
     pub address: String,
     pub admin: String,
     pub control: PathBuf,
@@ -41,7 +41,7 @@ pub struct Cell {
 
 /// What a cell has logged.
 #[derive(Clone, Default)]
-pub struct LogText(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct LogText(Arc<Mutex<Vec<u8>>>);
 
 impl Write for LogText {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -55,12 +55,12 @@ impl Write for LogText {
 }
 
 impl LogText {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().expect("the log")).into_owned()
     }
 
     /// Waits for a line that holds all of `parts`.
-    pub fn wait_for(&self, parts: &[&str]) -> String {
+    pub(crate) fn wait_for(&self, parts: &[&str]) -> String {
         for _ in 0..500 {
             let text = self.text();
             if let Some(line) = text.lines().find(|line| parts.iter().all(|part| line.contains(part))) {
@@ -73,7 +73,7 @@ impl LogText {
 }
 
 /// Serves `functions` with default options, changed by `change`.
-pub fn cell_with(functions: &[Function], change: impl FnOnce(&mut ServeOptions)) -> Cell {
+pub(crate) fn cell_with(functions: &[Function], change: impl FnOnce(&mut ServeOptions)) -> Cell {
     let folder = tempfile::tempdir().expect("a folder");
     let control = folder.path().join("control.sock");
     let bind = |address: ListenAddress| Listener::bind(&address, 1).expect("a socket");
@@ -101,12 +101,12 @@ pub fn cell_with(functions: &[Function], change: impl FnOnce(&mut ServeOptions))
     Cell { address: addresses.0, admin: addresses.1, control, log, serving: Some(serving), _folder: folder }
 }
 
-pub fn cell(functions: &[Function]) -> Cell {
+pub(crate) fn cell(functions: &[Function]) -> Cell {
     cell_with(functions, |_| {})
 }
 
 /// One engine for all tests of a file, on demand or pooling as the environment says.
-pub fn engine() -> &'static Engine {
+pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let options = EngineOptions::new(EngineClass::Plain).with_compiler(true).with_pooling(Pooling::Auto);
@@ -115,7 +115,7 @@ pub fn engine() -> &'static Engine {
 }
 
 /// A function as it is handed to a cell.
-pub fn prepared(function: &Function) -> PreparedFunction {
+pub(crate) fn prepared(function: &Function) -> PreparedFunction {
     static CODE: Mutex<Vec<(&'static str, Code)>> = Mutex::new(Vec::new());
     let mut built = CODE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let code = match built.iter().find(|(name, _)| *name == function.guest) {
@@ -144,32 +144,32 @@ pub fn prepared(function: &Function) -> PreparedFunction {
 }
 
 impl Cell {
-    pub fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         self.serving.as_ref().expect("the cell runs").handle()
     }
 
-    pub fn stop(mut self) -> Drained {
+    pub(crate) fn stop(mut self) -> Drained {
         self.serving.take().expect("the cell runs").stop().expect("the cell ends")
     }
 
-    pub fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         connect(&self.address)
     }
 
     /// Sends `request` and reads until the cell closes.
-    pub fn raw(&self, request: &str) -> String {
+    pub(crate) fn raw(&self, request: &str) -> String {
         let mut stream = self.connect();
         stream.write_all(request.as_bytes()).expect("the request is sent");
         read_all(&mut stream)
     }
 
     /// A GET on a connection of its own.
-    pub fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         self.raw(&format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
     }
 
     /// A request with a body, on a connection of its own.
-    pub fn post(&self, path: &str, body: &str) -> String {
+    pub(crate) fn post(&self, path: &str, body: &str) -> String {
         let length = body.len();
         self.raw(&format!(
             "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -185,21 +185,21 @@ impl Drop for Cell {
     }
 }
 
-pub fn connect(address: &str) -> TcpStream {
+pub(crate) fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     stream
 }
 
 /// Everything until the peer closes, also when it does so hard.
-pub fn read_all(stream: &mut impl Read) -> String {
+pub(crate) fn read_all(stream: &mut impl Read) -> String {
     let mut text = Vec::new();
     let _ = stream.read_to_end(&mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Reads until `end` has come.
-pub fn read_until(stream: &mut TcpStream, end: &str) -> String {
+pub(crate) fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut text = Vec::new();
     let mut byte = [0];
     while !String::from_utf8_lossy(&text).ends_with(end) {
@@ -212,17 +212,17 @@ pub fn read_until(stream: &mut TcpStream, end: &str) -> String {
 }
 
 /// Says that nothing more will be sent.
-pub fn close_write(stream: &TcpStream) {
+pub(crate) fn close_write(stream: &TcpStream) {
     stream.shutdown(Shutdown::Write).expect("half closed");
 }
 
 /// The status of an answer.
-pub fn status(answer: &str) -> &str {
+pub(crate) fn status(answer: &str) -> &str {
     answer.get(9..12).unwrap_or(answer)
 }
 
 /// What follows the head.
-pub fn body(answer: &str) -> &str {
+pub(crate) fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
 }
 

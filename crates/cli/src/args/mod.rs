@@ -51,6 +51,12 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     Compile(CompileArgs),
     Grants(GrantsArgs),
+    New(tombolo_dev::cli::NewArgs),
+    Build(tombolo_dev::cli::BuildArgs),
+    Dev(tombolo_dev::cli::DevArgs),
+    Test(tombolo_dev::cli::TestArgs),
+    Doctor(tombolo_dev::cli::DoctorArgs),
+    Wit(tombolo_dev::cli::WitArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
     /// One-shot compiler child: WebAssembly on stdin, machine code on stdout.

@@ -38,7 +38,7 @@ impl Plan {
     /// All that is wrong with grants and limits, or with the manifest, at once.
     pub(crate) fn new(args: &RunArgs) -> Result<Plan, Failure> {
         let (first, rest) = args.program.split_first().context("no program was named")?;
-        let rest = rest.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>()?;
+        let rest = rest.iter().map(text).collect::<Result<Vec<_>, _>>()?;
         match &args.manifest {
             Some(manifest) => of_manifest(manifest, &text(first)?, rest, &args.grants, Profile::Run),
             None => of_file(Path::new(first), rest, &args.grants, Profile::Run),
@@ -134,7 +134,11 @@ fn artifact(function: &Function, base: &Path, name: &str) -> anyhow::Result<Path
 }
 
 /// Limits: flags over what the manifest says over the defaults.
-pub(crate) fn limits(given: &ProgramArgs, manifest: &LimitOverrides, profile: Profile) -> anyhow::Result<Limits> {
+pub(crate) fn limits(
+    given: &ProgramArgs,
+    manifest: &LimitOverrides,
+    profile: Profile,
+) -> anyhow::Result<Limits> {
     let mut typed = LimitOverrides::default();
     let wrong: Vec<String> = given
         .limits

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use tombolo_host::Lookup;
 use tombolo_spec::{Grant, Name};
 
 /// The largest secret, in bytes.
@@ -29,7 +30,7 @@ impl Secrets {
     }
 
     /// [`Secrets::read`] for whoever prepares the program.
-    pub(crate) fn reader(&self) -> Box<dyn Fn(&str) -> Option<String>> {
+    pub(crate) fn reader(&self) -> Lookup {
         let own = self.clone();
         Box::new(move |name| own.read(name))
     }

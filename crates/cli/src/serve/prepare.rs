@@ -28,8 +28,10 @@ impl Prepared {
     pub(super) fn new(args: &ServeArgs) -> Result<Prepared, Failure> {
         let plans = plans(args)?;
         let mut engines = Engines::default();
-        let functions =
-            plans.into_iter().map(|(plan, on)| function(&plan, on, &mut engines)).collect::<Result<_, _>>()?;
+        let functions = plans
+            .into_iter()
+            .map(|(plan, on)| function(&plan, on, &mut engines))
+            .collect::<Result<_, _>>()?;
         Ok(Prepared { engines: engines.0.into_values().collect(), functions })
     }
 
@@ -65,14 +67,22 @@ fn plans(args: &ServeArgs) -> Result<Vec<(Plan, Vec<Trigger>)>, Failure> {
     let Some(manifest) = &args.manifest else {
         let program = args.program.as_deref().unwrap_or(Path::new(""));
         let everything = "http * /*".parse().map_err(|error| anyhow!("{error}"))?;
-        return Ok(vec![(plan::of_file(program, Vec::new(), &args.grants, Profile::Serve)?, vec![everything])]);
+        return Ok(vec![(
+            plan::of_file(program, Vec::new(), &args.grants, Profile::Serve)?,
+            vec![everything],
+        )]);
     };
-    let names: Vec<String> = plan::read_manifest(manifest)?.functions.keys().map(ToString::to_string).collect();
-    names.iter().map(|name| plan::of_manifest(manifest, name, Vec::new(), &args.grants, Profile::Serve)).map(|plan| {
-        let plan = plan?;
-        let on = plan.on.clone();
-        Ok((plan, on))
-    }).collect()
+    let names: Vec<String> =
+        plan::read_manifest(manifest)?.functions.keys().map(ToString::to_string).collect();
+    names
+        .iter()
+        .map(|name| plan::of_manifest(manifest, name, Vec::new(), &args.grants, Profile::Serve))
+        .map(|plan| {
+            let plan = plan?;
+            let on = plan.on.clone();
+            Ok((plan, on))
+        })
+        .collect()
 }
 
 fn function(plan: &Plan, on: Vec<Trigger>, engines: &mut Engines) -> Result<PreparedFunction, Failure> {

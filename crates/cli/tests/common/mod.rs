@@ -8,23 +8,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-pub use tempfile::TempDir;
+pub(crate) use tempfile::TempDir;
 
 /// The built binary, with an empty environment but for what it needs to find its cache.
-pub fn tombolo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
+pub(crate) fn tombolo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tombolo"));
     command.args(args).env_clear().env("XDG_CACHE_HOME", cache()).env("PATH", "/usr/bin:/bin");
     command
 }
 
 /// One cache for all tests of a process tree: entries are keyed by content, so tests do not disturb each other.
-pub fn cache() -> &'static Path {
+pub(crate) fn cache() -> &'static Path {
     static CACHE: OnceLock<PathBuf> = OnceLock::new();
     CACHE.get_or_init(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache"))
 }
 
 /// What a finished program left behind.
-pub struct Done {
+pub(crate) struct Done {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -33,21 +33,21 @@ pub struct Done {
 impl Done {
     /// Asserts the exit code and shows all there is to see when it is another.
     #[track_caller]
-    pub fn exits(self, code: i32) -> Done {
+    pub(crate) fn exits(self, code: i32) -> Done {
         assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
 
     /// Asserts that standard error holds `text`.
     #[track_caller]
-    pub fn says(self, text: &str) -> Done {
+    pub(crate) fn says(self, text: &str) -> Done {
         assert!(self.stderr.contains(text), "no {text:?} in stderr: {}", self.stderr);
         self
     }
 
     /// Asserts that standard output is `text`.
     #[track_caller]
-    pub fn prints(self, text: &str) -> Done {
+    pub(crate) fn prints(self, text: &str) -> Done {
         assert_eq!(self.stdout, text, "stderr: {}", self.stderr);
         self
     }
@@ -64,7 +64,7 @@ impl From<Output> for Done {
 }
 
 /// Runs to the end with `input` on standard input.
-pub fn finish(command: &mut Command, input: &[u8]) -> Done {
+pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Done {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -77,12 +77,12 @@ pub fn finish(command: &mut Command, input: &[u8]) -> Done {
 }
 
 /// `tombolo ARGS` to the end, with nothing on standard input.
-pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Done {
+pub(crate) fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Done {
     finish(&mut tombolo(args), b"")
 }
 
 /// A folder with these files in it.
-pub fn folder(files: &[(&str, &str)]) -> TempDir {
+pub(crate) fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     for (name, text) in files {
         let path = folder.path().join(name);
@@ -93,7 +93,7 @@ pub fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 /// The folder of built guest programs (see `guests/`): `$TOMBOLO_GUESTS`, or what `scripts/build-guests` prints.
-pub fn guests() -> &'static Path {
+pub(crate) fn guests() -> &'static Path {
     static GUESTS: OnceLock<PathBuf> = OnceLock::new();
     GUESTS.get_or_init(|| match std::env::var_os("TOMBOLO_GUESTS") {
         Some(folder) => PathBuf::from(folder),
@@ -108,7 +108,7 @@ pub fn guests() -> &'static Path {
 }
 
 /// One built guest program.
-pub fn guest(name: &str) -> PathBuf {
+pub(crate) fn guest(name: &str) -> PathBuf {
     let path = guests().join(name).with_extension("wasm");
     assert!(
         path.exists(),

@@ -54,11 +54,11 @@ impl NetPolicy<'_> {
             self.refuse(request, address_reason(address), None);
             return None;
         };
-        if self.is_own(address, grant) {
+        let grant = if self.is_own(address) { self.grant_by_address(request) } else { Some(grant) };
+        if grant.is_none() {
             self.refuse(request, Reason::OwnAddress(address), None);
-            return None;
         }
-        Some(Admitted { address, grant: grant.clone() })
+        grant.map(|grant| Admitted { address, grant: grant.clone() })
     }
 
     /// The addresses of a name that a guest may be told.
@@ -80,14 +80,19 @@ impl NetPolicy<'_> {
         self.ledger.refused(Refused { request: &request.to_string(), near, reason, remedy });
     }
 
-    /// A public address that is this machine's own reaches what listens here behind every firewall. Only a grant
-    /// that names the address means it.
-    fn is_own(&self, address: IpAddr, grant: &GrantId) -> bool {
-        if !net::is_public(address) {
-            return false;
-        }
-        let named = self.grants.get(grant.index()).and_then(|(_, grant)| pattern(grant));
-        !matches!(named, Some(HostPattern::Addresses(_))) && self.network.own.contains(address)
+    /// A public address that is this machine's own reaches what listens here behind every firewall; also by a
+    /// translator on the way, to which the address stands for one of this machine.
+    fn is_own(&self, address: IpAddr) -> bool {
+        let own = &self.network.own;
+        net::is_public(address)
+            && (own.contains(address) || net::readings(address).any(|reading| own.contains(reading)))
+    }
+
+    /// The grant that permits the request and names its address: only such a one means this machine.
+    fn grant_by_address(&self, request: &Request<'_>) -> Option<&GrantId> {
+        let by_address = |grant: &Grant| matches!(pattern(grant), Some(HostPattern::Addresses(_)));
+        let mut grants = self.grants.iter().filter(|(_, grant)| by_address(grant));
+        grants.find(|(_, grant)| grant.permits(request)).map(|(id, _)| id)
     }
 }
 

@@ -21,11 +21,17 @@ pub(crate) fn identity_of(dev: u64, ino: u64) -> u64 {
     hasher.finish()
 }
 
+/// Links to a file; the field's width differs by architecture.
+#[allow(clippy::unnecessary_cast, reason = "it is u32 on some architectures")]
+pub(crate) fn links(stat: &Stat) -> u64 {
+    stat.st_nlink as u64
+}
+
 /// The metadata of 0.2.
 pub(crate) fn stat_p2(stat: &Stat) -> p2::DescriptorStat {
     p2::DescriptorStat {
         type_: kind_p2(FileType::from_raw_mode(stat.st_mode)),
-        link_count: wide(stat.st_nlink),
+        link_count: links(stat),
         size: u64::try_from(stat.st_size).unwrap_or(0),
         data_access_timestamp: datetime(stat.st_atime, stat.st_atime_nsec as i64),
         data_modification_timestamp: datetime(stat.st_mtime, stat.st_mtime_nsec as i64),
@@ -37,7 +43,7 @@ pub(crate) fn stat_p2(stat: &Stat) -> p2::DescriptorStat {
 pub(crate) fn stat_p3(stat: &Stat) -> p3::DescriptorStat {
     p3::DescriptorStat {
         type_: kind_p3(FileType::from_raw_mode(stat.st_mode)),
-        link_count: wide(stat.st_nlink),
+        link_count: links(stat),
         size: u64::try_from(stat.st_size).unwrap_or(0),
         data_access_timestamp: instant(stat.st_atime, stat.st_atime_nsec as i64),
         data_modification_timestamp: instant(stat.st_mtime, stat.st_mtime_nsec as i64),
@@ -73,11 +79,6 @@ pub(crate) fn kind_p2(kind: FileType) -> p2::DescriptorType {
         FileType::BlockDevice => p2::DescriptorType::BlockDevice,
         _ => p2::DescriptorType::Unknown,
     }
-}
-
-/// A number whose width differs between processors.
-pub(crate) fn wide(number: impl Into<u64>) -> u64 {
-    number.into()
 }
 
 /// Times before 1970 cannot be said in WASI 0.2.

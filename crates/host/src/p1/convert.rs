@@ -42,7 +42,7 @@ pub(super) fn filestat(stat: &Stat) -> t::Filestat {
         dev: DEVICE,
         ino: meta::identity(stat),
         filetype: filetype(FileType::from_raw_mode(stat.st_mode)),
-        nlink: meta::wide(stat.st_nlink),
+        nlink: meta::links(stat),
         size: u64::try_from(stat.st_size).unwrap_or(0),
         atim: timestamp(stat.st_atime, stat.st_atime_nsec as i64),
         mtim: timestamp(stat.st_mtime, stat.st_mtime_nsec as i64),

@@ -1,13 +1,13 @@
 //! How a front ends.
 
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use libtest_mimic::Failed;
 use rustix::process::Signal;
 
 use crate::Test;
-use crate::fronts::{Front, Namespaces, check, until_state};
+use crate::fronts::{Front, Namespaces, check, command, until_state};
 
 pub(crate) const TESTS: &[Test] = &[
     ("the code of the cell is the code of the front", |kind| Front::start("exit", kind)?.ends_with(42)),
@@ -29,7 +29,14 @@ pub(crate) const TESTS: &[Test] = &[
     ("an ignored child signal does not lose the cell's code", |kind| {
         Front::start_with("exit", kind, |command| ignore(command, libc::SIGCHLD))?.ends_with(42)
     }),
-    ("the deadline ends a cell", |kind| Front::start("deadline", kind)?.ends_with(124)),
+    ("the deadline ends a cell, at whatever it is then", |kind| {
+        let mut front = command("deadline", kind).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        // Held open, or the cell would end by itself.
+        let input = front.stdin.take();
+        let status = front.wait()?;
+        drop(input);
+        check(status.code() == Some(124), &format!("{status:?}"))
+    }),
     ("a crash is told by its signal", |kind| crashes(kind, "crash", libc::SIGSEGV)),
     ("a panic is told as an abort", |kind| crashes(kind, "panic", libc::SIGABRT)),
     ("an abort is told as an abort", |kind| crashes(kind, "abort", libc::SIGABRT)),
@@ -79,7 +86,7 @@ fn ignore(command: &mut Command, signal: i32) {
 
 fn crashes(kind: Namespaces, scenario: &str, signal: i32) -> Result<(), Failed> {
     let front = Front::start_with(scenario, kind, |command| {
-        command.stderr(std::process::Stdio::null());
+        command.stderr(Stdio::null());
     })?;
     let (status, rest) = front.end()?;
     check(

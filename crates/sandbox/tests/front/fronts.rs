@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::cells;
@@ -36,17 +37,19 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) fn start(scenario: &str, kind: Namespaces) -> Result<Front, Failed> {
-        Front::start_with(scenario, kind, |_| {})
+        Front::start_with(scenario, kind, |command| {
+            command.process_group(0);
+        })
     }
 
-    /// In a process group of its own, as a shell starts a job.
+    /// As the change says; without one, in a process group of its own, as a shell starts a job.
     pub(crate) fn start_with(
         scenario: &str,
         kind: Namespaces,
         change: impl FnOnce(&mut Command),
     ) -> Result<Front, Failed> {
         let mut command = command(scenario, kind);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         change(&mut command);
         let mut child = command.spawn()?;
         let input = child.stdin.take();
@@ -76,9 +79,20 @@ impl Front {
 
     /// Waits until the front has ended, and the cell too: both hold the output.
     pub(crate) fn end(mut self) -> Result<(ExitStatus, String), Failed> {
-        let mut rest = String::new();
-        self.output.read_to_string(&mut rest)?;
-        Ok((self.child.wait()?, rest))
+        let (start, mut rest) = (Instant::now(), self.output.buffer().to_vec());
+        loop {
+            let left = PATIENCE.saturating_sub(start.elapsed()).try_into()?;
+            let output = self.output.get_mut();
+            if poll(&mut [PollFd::new(output, PollFlags::IN)], Some(&left))? == 0 {
+                self.child.kill()?;
+                return Err("front or cell live on".into());
+            }
+            let mut part = [0; 256];
+            match output.read(&mut part)? {
+                0 => return Ok((self.child.wait()?, String::from_utf8(rest)?)),
+                length => rest.extend(&part[..length]),
+            }
+        }
     }
 
     pub(crate) fn ends_by(self, signal: Signal) -> Result<(), Failed> {

@@ -109,7 +109,7 @@ impl Terminal {
         let screen = self.screen.as_raw_fd();
         let input = self.screen.try_clone()?;
         Front::start_with("wait", kind, |command| {
-            command.stdin(input);
+            command.process_group(0).stdin(input);
             // SAFETY: all three may be called between fork and exec.
             unsafe {
                 command.pre_exec(move || {

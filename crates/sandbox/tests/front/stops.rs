@@ -1,5 +1,7 @@
 //! Stopping and going on, by signals from anywhere.
 
+use std::os::unix::process::CommandExt;
+
 use libtest_mimic::Failed;
 use rustix::process::{Signal, kill_process, kill_process_group};
 
@@ -24,6 +26,16 @@ pub(crate) const TESTS: &[Test] = &[
         until_state(cell, |state| state == 'T')?;
         front.send(Signal::CONT)?;
         until_state(cell, |state| state != 'T')?;
+        front.tell(7)?;
+        front.ends_with(7)
+    }),
+    ("a stop with no shell to go on from is no stop", |kind| {
+        // A session of its own: the kernel does not stop what nobody could continue.
+        let mut front = Front::start_with("wait", kind, |command| {
+            // SAFETY: setsid may be called between fork and exec.
+            unsafe { command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?)) };
+        })?;
+        front.send(Signal::TSTP)?;
         front.tell(7)?;
         front.ends_with(7)
     }),

@@ -37,7 +37,9 @@ fn main() {
         trials.extend(may::trials(user));
         trials.extend(privileges::trials(user));
     }
-    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    user::clean_up();
+    conclusion.exit();
 }
 
 fn acts() -> impl Iterator<Item = &'static Act> {

@@ -52,6 +52,13 @@ impl fmt::Display for User {
     }
 }
 
+/// Removes what was made to start scenarios.
+pub(crate) fn clean_up() {
+    if let Some(folder) = LazyLock::get(&COPY).and_then(|copy| copy.parent()) {
+        std::fs::remove_dir_all(folder).expect("remove the copy");
+    }
+}
+
 /// Nobody may not be able to reach the build folder.
 static COPY: LazyLock<PathBuf> = LazyLock::new(|| {
     use std::os::unix::fs::PermissionsExt;

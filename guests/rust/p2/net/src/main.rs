@@ -1,4 +1,4 @@
-//! Tries one thing on the network and prints how it went: `ok`, what was received, or the error's name.
+//! Tries things on the network and prints how each went: what was received, or the error's name.
 //!
 //! ```text
 //! net fetch [METHOD] URL [BODY]     net dns NAME
@@ -6,8 +6,9 @@
 //! net listen ADDRESS:PORT           net udp-connect ADDRESS:PORT TEXT
 //! ```
 //!
-//! The URL's authority goes out as it is written, so that odd spellings of a host reach the runtime.
-//! Exit code 0: it worked; 1: it was refused or failed.
+//! Several acts in one instance are written with `then` between them. The URL's authority goes out as it is
+//! written, so that odd spellings of a host reach the runtime.
+//! Exit code 0: all worked; 1: something was refused or failed.
 
 mod fetch;
 mod sockets;
@@ -17,7 +18,18 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let outcome = match args[..] {
+    let mut code = ExitCode::SUCCESS;
+    for act in args.split(|arg| *arg == "then") {
+        if let Err(problem) = run(act) {
+            println!("error: {problem}");
+            code = ExitCode::FAILURE;
+        }
+    }
+    code
+}
+
+fn run(act: &[&str]) -> Result<(), String> {
+    match *act {
         ["fetch", url] => fetch::fetch("GET", url, ""),
         ["fetch", method, url] => fetch::fetch(method, url, ""),
         ["fetch", method, url, body] => fetch::fetch(method, url, body),
@@ -28,12 +40,5 @@ fn main() -> ExitCode {
         ["udp", address, text] => sockets::udp(address, text, false),
         ["udp-connect", address, text] => sockets::udp(address, text, true),
         _ => Err("usage: net fetch|dns|tcp|listen|udp|udp-connect …".to_owned()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            println!("error: {problem}");
-            ExitCode::FAILURE
-        }
     }
 }

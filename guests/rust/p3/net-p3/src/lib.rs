@@ -1,5 +1,6 @@
-//! Tries one thing on the network over WASI 0.3 and prints how it went:
-//! `net fetch URL`, `net dns NAME`, `net tcp ADDRESS:PORT [TEXT]`, `net udp ADDRESS:PORT TEXT`.
+//! Tries things on the network over WASI 0.3 and prints how each went:
+//! `net fetch URL`, `net dns NAME`, `net tcp ADDRESS:PORT [TEXT]`, `net udp ADDRESS:PORT TEXT`;
+//! several acts in one instance are written with `then` between them.
 //!
 //! A command of WASI 0.3: its standard output is that of the standard library (0.2), side by side with 0.3.
 
@@ -21,15 +22,28 @@ impl wasip3::exports::cli::run::Guest for Net {
     async fn run() -> Result<(), ()> {
         let args = wasip3::cli::environment::get_arguments();
         let args: Vec<&str> = args.iter().skip(1).map(String::as_str).collect();
-        let outcome = match args[..] {
-            ["fetch", url] => fetch(url).await,
-            ["dns", name] => lookup(name).await,
-            ["tcp", address] => tcp(address, "").await,
-            ["tcp", address, text] => tcp(address, text).await,
-            ["udp", address, text] => udp(address, text).await,
-            _ => Err("usage: net fetch|dns|tcp|udp …".to_owned()),
-        };
-        outcome.map(|text| print!("{text}")).map_err(|problem| println!("error: {problem}"))
+        let mut outcome = Ok(());
+        for act in args.split(|arg| *arg == "then") {
+            match act_on(act).await {
+                Ok(text) => print!("{text}"),
+                Err(problem) => {
+                    println!("error: {problem}");
+                    outcome = Err(());
+                }
+            }
+        }
+        outcome
+    }
+}
+
+async fn act_on(act: &[&str]) -> Result<String, String> {
+    match *act {
+        ["fetch", url] => fetch(url).await,
+        ["dns", name] => lookup(name).await,
+        ["tcp", address] => tcp(address, "").await,
+        ["tcp", address, text] => tcp(address, text).await,
+        ["udp", address, text] => udp(address, text).await,
+        _ => Err("usage: net fetch|dns|tcp|udp …".to_owned()),
     }
 }
 

@@ -1,0 +1,39 @@
+//! What a test run says: a line for each case, everything that was wrong, and a tally at the end.
+
+use std::time::Duration;
+
+use super::case::Case;
+use crate::say::{bad, bold, dim, duration, good, say};
+
+/// The results so far.
+#[derive(Default)]
+pub(super) struct Tally {
+    passed: usize,
+    failed: usize,
+}
+
+impl Tally {
+    /// Says how a case went.
+    pub(super) fn add(&mut self, file: &str, case: &Case, faults: &[String], took: Duration) {
+        let at = dim(format!("{file}, {}", duration(took)));
+        if faults.is_empty() {
+            self.passed += 1;
+            say!("{} {} {at}", good("ok"), case.name);
+            return;
+        }
+        self.failed += 1;
+        say!("{} {} {at}", bad("FAILED"), bold(&case.name));
+        for fault in faults {
+            say!("  {fault}");
+        }
+    }
+
+    /// Says the totals; whether all passed. No case at all is not a pass that anyone should trust.
+    pub(super) fn end(&self) -> bool {
+        match self.passed + self.failed {
+            0 => say!("no test: write cases into tests/*.toml"),
+            _ => say!("{} passed, {} failed", self.passed, self.failed),
+        }
+        self.failed == 0
+    }
+}

@@ -1,0 +1,24 @@
+import { getStdin } from "wasi:cli/stdin@0.2.10";
+import { getStdout } from "wasi:cli/stdout@0.2.10";
+
+export const run = {
+  run() {
+    const text = new TextDecoder().decode(readAll(getStdin()));
+    const lines = text.split("\n").length - 1;
+    const words = text.split(/\s+/).filter(Boolean).length;
+    const answer = `${lines} lines, ${words} words\n`;
+    getStdout().blockingWriteAndFlush(new TextEncoder().encode(answer));
+  },
+};
+
+function readAll(stream) {
+  const bytes = [];
+  for (;;) {
+    try {
+      bytes.push(...stream.blockingRead(65536n));
+    } catch (error) {
+      if (error.payload?.tag === "closed") return new Uint8Array(bytes);
+      throw error;
+    }
+  }
+}
