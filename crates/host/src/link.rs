@@ -13,6 +13,7 @@ use crate::env::host::HasEnv;
 use crate::fs::p2::HasFs;
 use crate::guest::Guest;
 use crate::random::host::HasRandom;
+use crate::sockets as sockets_host;
 use crate::stdio::p2::HasStdio;
 
 /// Gives core modules `wasi_snapshot_preview1`. Its forerunner of 2019, `wasi_unstable`, is not here.
@@ -71,6 +72,7 @@ fn sockets_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
     sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
     sockets::tcp::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
     sockets::udp::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    sockets_host::metered::add_to_linker(linker)?;
     dns::p2::add_to_linker(linker)
 }
 

@@ -10,8 +10,10 @@
 //! | listens for TCP | `listen tcp PORT`; accepting then needs nothing more |
 //! | binds a socket | nothing without a port, as every connect does it; a TCP port as for listening; a UDP port is never granted |
 //!
-//! The guest learns `access-denied`. Connections and first datagrams to an address count as `outbound-requests`.
+//! The guest learns `access-denied`. Connections and first datagrams to an address count as `outbound-requests`, what
+//! sockets of 0.2 transfer as `outbound-bytes`.
 
+pub(crate) mod metered;
 mod policy;
 
 #[cfg(test)]

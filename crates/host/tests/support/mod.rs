@@ -2,12 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tombolo_engine::{Calls, Code, Engine, EngineClass, EngineOptions, arm};
+use tombolo_engine::{Calls, Engine, EngineClass, EngineOptions, Entry, Wasi, arm, class, inspect};
+use tombolo_host::command::Command;
 use tombolo_host::stdio::{Input, OutputReader, output_pipe};
-use tombolo_host::{Guest, Stdio, Template, TemplateParts, link_p1, link_p2, link_p3};
+use tombolo_host::{Stdio, Template, TemplateParts, link_p2, link_p3};
 use tombolo_spec::{Grant, GrantSet};
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
@@ -38,21 +40,30 @@ pub(crate) async fn run(wat: &str, parts: TemplateParts, stdin: &str) -> (Ran, A
     (ran, template)
 }
 
+/// Runs a built component, of 0.2 or 0.3.
+pub(crate) async fn run_args(wasm: &[u8], template: &Arc<Template>) -> Ran {
+    run_bytes(wasm, template, "").await
+}
+
 pub(crate) async fn run_template(wat: &str, template: &Arc<Template>, stdin: &str) -> Ran {
-    let engine = engine(EngineClass::Plain);
+    run_bytes(wat.as_bytes(), template, stdin).await
+}
+
+async fn run_bytes(artifact: &[u8], template: &Arc<Template>, stdin: &str) -> Ran {
+    let info = inspect(artifact).unwrap();
+    let wasi = if info.entry() == Some(Entry::CommandP3) { Wasi::P3 } else { Wasi::P2 };
+    let engine = engine(class(&info));
     let (stdout, stdout_reader) = output_pipe(4);
     let (stderr, stderr_reader) = output_pipe(4);
     let stdio = Stdio { stdin: Input::bytes(Bytes::copy_from_slice(stdin.as_bytes())), stdout, stderr };
     let mut store = Store::new(engine.raw(), template.instantiate(stdio));
     arm(&mut store, Calls::Async);
-    let code = engine.build(wat.as_bytes()).unwrap();
+    let code = engine.build(artifact).unwrap();
+    let command = Command::link(engine.raw(), &code, wasi).unwrap();
     let run = async move {
-        let ended = match code {
-            Code::Module(module) => run_module(&mut store, &module).await,
-            Code::Component(component) => run_component(&mut store, &component).await,
-        };
+        let ended = command.call(&mut store).await;
         drop(store);
-        ended
+        ended.map(|()| 0)
     };
     let (ended, stdout, stderr) = tokio::join!(run, collect(stdout_reader), collect(stderr_reader));
     let (exit, error) = match ended {
@@ -63,27 +74,6 @@ pub(crate) async fn run_template(wat: &str, template: &Arc<Template>, stdin: &st
         },
     };
     Ran { stdout, stderr, exit, error }
-}
-
-async fn run_module(store: &mut Store<Guest>, module: &wasmtime::Module) -> wasmtime::Result<i32> {
-    let mut linker = wasmtime::Linker::new(store.engine());
-    link_p1(&mut linker)?;
-    let instance = linker.instantiate_async(&mut *store, module).await?;
-    let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
-    start.call_async(store, ()).await?;
-    Ok(0)
-}
-
-async fn run_component(
-    store: &mut Store<Guest>,
-    component: &wasmtime::component::Component,
-) -> wasmtime::Result<i32> {
-    let mut linker = wasmtime::component::Linker::new(store.engine());
-    link_p2(&mut linker)?;
-    let command =
-        wasmtime_wasi::p2::bindings::Command::instantiate_async(&mut *store, component, &linker).await?;
-    let ended = command.wasi_cli_run().call_run(store).await?;
-    Ok(i32::from(ended.is_err()))
 }
 
 async fn collect(mut reader: OutputReader) -> String {
@@ -99,4 +89,24 @@ pub(crate) fn link_everything(engine: &Engine) -> wasmtime::Result<()> {
     let mut linker = wasmtime::component::Linker::new(engine.raw());
     link_p2(&mut linker)?;
     link_p3(&mut linker)
+}
+
+/// A guest program from the folder of built ones (`$TOMBOLO_GUESTS`, or what `scripts/build-guests` prints). Says why
+/// and gives nothing where they are not built; fails where everything is required.
+pub(crate) fn guest(name: &str) -> Option<Vec<u8>> {
+    let folder = std::env::var_os("TOMBOLO_GUESTS").map(PathBuf::from).or_else(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/build-guests");
+        let output = std::process::Command::new(script).arg("--print-folder").output().ok()?;
+        Some(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+    });
+    let path = folder.unwrap_or_default().join(name).with_extension("wasm");
+    match std::fs::read(&path) {
+        Ok(wasm) => Some(wasm),
+        Err(error) => {
+            let required = std::env::var("TOMBOLO_TEST_REQUIRE").is_ok_and(|what| what == "all");
+            assert!(!required, "{}: {error}; run scripts/build-guests", path.display());
+            eprintln!("skipped: {}: {error}; run scripts/build-guests", path.display());
+            None
+        }
+    }
 }
