@@ -4,7 +4,6 @@
 //! code is kept is the `store` crate's.
 
 mod arm;
-mod artifact;
 mod budget;
 mod compile;
 mod config;
@@ -23,7 +22,6 @@ mod target;
 mod ticker;
 
 pub use arm::{Calls, arm};
-pub use artifact::{ReadError, read_artifact};
 pub use budget::{Budget, HasBudget};
 pub use engine::{Code, Engine};
 pub use errors::{CompileError, EngineError, LoadError};
@@ -47,7 +45,8 @@ mod tests {
     #[test]
     fn the_version_that_is_told_is_the_one_that_is_pinned() {
         let manifest = include_str!("../../../Cargo.toml");
-        let pinned = format!("wasmtime = {{ version = \"={}\"", crate::ENGINE_VERSION.trim_start_matches("wasmtime "));
+        let pinned =
+            format!("wasmtime = {{ version = \"={}\"", crate::ENGINE_VERSION.trim_start_matches("wasmtime "));
         assert!(manifest.contains(&pinned), "Cargo.toml does not say {pinned}");
     }
 }

@@ -67,6 +67,8 @@ pub struct EngineOptions {
     pub stack_bytes: usize,
     /// Whether this engine can compile. Without a compiler it only loads compiled code, and starts faster.
     pub compiler: bool,
+    /// Compile on all processors (`RAYON_NUM_THREADS` says otherwise). Only pays for large artifacts.
+    pub parallel: bool,
     /// Compile for this machine type instead of the machine at hand. Such code does not load here.
     pub target: Option<crate::Target>,
 }
@@ -79,6 +81,7 @@ impl EngineOptions {
             pooling: Pooling::Never,
             stack_bytes: DEFAULT_STACK_BYTES,
             compiler: false,
+            parallel: false,
             target: None,
         }
     }

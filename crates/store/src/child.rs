@@ -7,6 +7,9 @@ use tombolo_engine::{Engine, EngineClass, EngineOptions, Target};
 /// The hidden subcommand under which a program calls [`compiler_main`].
 pub const COMPILE_COMMAND: &str = "__compile";
 
+/// Artifacts from this size on are compiled by several threads; below, starting them takes longer than it saves.
+const PARALLEL_BYTES: usize = 512 << 10;
+
 /// How the process ends, as its exit code.
 pub(crate) mod exit {
     pub(crate) const DONE: u8 = 0;
@@ -47,9 +50,10 @@ enum Failure {
 }
 
 fn run(arguments: &[String], input: &mut dyn Read, output: &mut dyn Write) -> Result<(), Failure> {
-    let options = parse(arguments).map_err(Failure::Other)?;
+    let mut options = parse(arguments).map_err(Failure::Other)?;
     let mut artifact = Vec::new();
     input.read_to_end(&mut artifact).map_err(|error| other("reading the artifact", &error))?;
+    options.parallel = artifact.len() >= PARALLEL_BYTES;
     let engine = Engine::new(&options).map_err(|error| other("starting", &error))?;
     let code = engine.compile(&artifact).map_err(|error| Failure::Invalid(error.to_string()))?;
     output.write_all(&code).and_then(|()| output.flush()).map_err(|error| other("writing the code", &error))
