@@ -23,8 +23,7 @@ pub(crate) fn config(options: &EngineOptions, pool: Option<&PoolSize>) -> wasmti
         config.target(target.triple())?;
     }
     config.concurrency_support(options.class == EngineClass::Concurrent);
-    // CPU limits, time limits and fairness between guests all stand on epochs.
-    config.epoch_interruption(true);
+    config.epoch_interruption(options.interruptible);
     config.max_wasm_stack(options.stack_bytes);
     config.async_stack_size(options.stack_bytes.saturating_add(HOST_STACK_BYTES));
     // Traps are explained with function names, and with file and line where the program carries them.

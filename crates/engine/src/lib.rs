@@ -25,7 +25,7 @@ pub use arm::{Calls, arm};
 pub use budget::{Budget, HasBudget};
 pub use engine::{Code, Engine};
 pub use errors::{CompileError, EngineError, LoadError};
-pub use fault::{Fault, Frame, LinkFault, TrapReport, classify};
+pub use fault::{Fault, Frame, LinkFault, TrapReport, classify, link_fault};
 pub use inspect::{
     ArtifactInfo, Entry, Interface, InterfaceName, Kind, Producer, Wasi, class, digest, inspect,
 };

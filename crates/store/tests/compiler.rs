@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{TestResult, answer, artifact, cache, compiler, key, limited, module, options, shell};
 use tombolo_spec::ByteSize;
-use tombolo_store::{CompileFailed, CompilerLimits, PrepareError, prepare};
+use tombolo_store::{CompileFailed, CompiledCache, CompilerLimits, PrepareError, prepare};
 
 #[test]
 fn an_artifact_is_compiled_once_and_found_from_then_on() -> TestResult {
@@ -51,6 +51,55 @@ fn a_cache_that_cannot_keep_the_code_leaves_a_warning_only() -> TestResult {
     let warning = prepared.warnings.first().ok_or("no warning")?.to_string();
     assert!(warning.contains("is not used"), "{warning}");
     assert_eq!(answer(prepared.code)?, 42);
+    Ok(())
+}
+
+/// A full and a read-only disk, played by a small file system in a mount namespace of the test's own.
+#[test]
+fn a_full_or_read_only_disk_leaves_a_warning_only() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let mount = "mount -t tmpfs -o size=12k,mode=700 none \"$0\" && exec \"$@\"";
+    for state in ["full", "read-only"] {
+        let output = std::process::Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c", mount])
+            .arg(folder.path())
+            .arg(std::env::current_exe()?)
+            .args(["--exact", "on_a_disk_that_takes_nothing", "--ignored", "--nocapture"])
+            .env("TOMBOLO_TEST_DISK", folder.path())
+            .env("TOMBOLO_TEST_STATE", state)
+            .output();
+        let said = match output {
+            Ok(output) if output.status.success() => continue,
+            Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+            Err(error) => format!("unshare: {error}"),
+        };
+        assert!(said.starts_with("unshare:") || said.starts_with("mount:"), "{state}: {said}");
+        assert_ne!(std::env::var("TOMBOLO_TEST_REQUIRE").as_deref(), Ok("all"), "{said}");
+        eprintln!("skipped: no file system can be mounted here: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "a part of the test above, run by it in a mount namespace"]
+fn on_a_disk_that_takes_nothing() -> TestResult {
+    let disk = std::path::PathBuf::from(std::env::var_os("TOMBOLO_TEST_DISK").ok_or("no disk")?);
+    let (cache, _) = CompiledCache::open(&disk, 64 << 20)?;
+    if std::env::var("TOMBOLO_TEST_STATE")? == "read-only" {
+        let status = std::process::Command::new("mount").args(["-o", "remount,ro"]).arg(&disk).status()?;
+        assert!(status.success());
+    }
+    let bytes = module(42);
+    let key = key(&bytes);
+    for _ in 0..2 {
+        let prepared = prepare(Some(&cache), &compiler(), artifact(&bytes, &key), &options())?;
+        assert!(!prepared.cached);
+        let warning = prepared.warnings.first().ok_or("no warning")?.to_string();
+        assert!(warning.contains("No space left") || warning.contains("Read-only"), "{warning}");
+        assert_eq!(answer(prepared.code)?, 42);
+    }
+    let left: Vec<_> = std::fs::read_dir(&disk)?.flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["key"], "what was half written is removed");
     Ok(())
 }
 
