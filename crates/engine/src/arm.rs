@@ -16,7 +16,8 @@ pub enum Calls {
 
 /// Installs the limits of the store's budget. To be called before anything is instantiated in the store.
 ///
-/// Limits of processor time and the deadline hold while a [`Ticker`](crate::Ticker) of the store's engine runs.
+/// Limits of processor time and the deadline hold while a [`Ticker`](crate::Ticker) of the store's engine runs, and
+/// only for an engine that is interruptible.
 /// Processor time is exact for calls within [`metered`](crate::metered) or [`metered_call`](crate::metered_call);
 /// otherwise each tick that the guest notices counts in full.
 pub fn arm<T: HasBudget + 'static>(store: &mut Store<T>, calls: Calls) {

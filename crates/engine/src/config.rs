@@ -23,7 +23,6 @@ pub(crate) fn config(options: &EngineOptions, pool: Option<&PoolSize>) -> wasmti
         config.target(target.triple())?;
     }
     config.concurrency_support(options.class == EngineClass::Concurrent);
-    // CPU limits, time limits and fairness between guests all stand on epochs.
     config.epoch_interruption(options.interruptible);
     config.max_wasm_stack(options.stack_bytes);
     config.async_stack_size(options.stack_bytes.saturating_add(HOST_STACK_BYTES));
@@ -32,8 +31,7 @@ pub(crate) fn config(options: &EngineOptions, pool: Option<&PoolSize>) -> wasmti
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     // Wasmtime walks stacks by frame pointer; tables for native unwinders would only cost size and start-up.
     config.native_unwind_info(false);
-    // A compiler process is one thread: its limits of memory and CPU time then mean what they say.
-    config.parallel_compilation(false);
+    config.parallel_compilation(options.parallel);
     if let Some(pool) = pool {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(pool)));
     }

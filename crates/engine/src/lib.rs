@@ -4,7 +4,6 @@
 //! code is kept is the `store` crate's.
 
 mod arm;
-mod artifact;
 mod budget;
 mod compile;
 mod config;
@@ -23,11 +22,10 @@ mod target;
 mod ticker;
 
 pub use arm::{Calls, arm};
-pub use artifact::{ReadError, read_artifact};
 pub use budget::{Budget, HasBudget};
 pub use engine::{Code, Engine};
 pub use errors::{CompileError, EngineError, LoadError};
-pub use fault::{Fault, Frame, LinkFault, TrapReport, classify};
+pub use fault::{Fault, Frame, LinkFault, TrapReport, classify, link_fault};
 pub use inspect::{
     ArtifactInfo, Entry, Interface, InterfaceName, Kind, Producer, Wasi, class, digest, inspect,
 };

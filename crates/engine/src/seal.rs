@@ -17,8 +17,8 @@ use crate::inspect::Kind;
 pub const SEAL_BYTES: usize = 8 + 1 + 32;
 
 const MAGIC: &[u8; 8] = b"tombolo1";
-/// Read in pieces that stay in the processor's cache.
-const CHUNK_BYTES: usize = 256 * 1024;
+/// Read in pieces that stay in the processor's cache, and take few first touches of fresh memory.
+const CHUNK_BYTES: usize = 64 * 1024;
 /// Larger files are not compiled code of ours.
 const FILE_BYTES_MAX: u64 = 4 << 30;
 

@@ -49,18 +49,27 @@ struct Clock {
 
 /// Advances the epochs of an engine while at least one [`TickerGuard`] of the process lives.
 #[derive(Clone)]
-pub struct Ticker(());
+pub struct Ticker {
+    /// Whether the engine's code looks at the clock at all.
+    needed: bool,
+}
 
 /// Keeps the clock running.
-pub struct TickerGuard(());
+pub struct TickerGuard {
+    counted: bool,
+}
 
 impl Ticker {
-    /// Puts `engine` under the process' clock. No thread is started yet.
+    /// Puts `engine` under the process' clock. No thread is started yet, nor ever for an engine whose code is not
+    /// interruptible.
     pub fn new(engine: &Engine) -> Ticker {
+        if !engine.options().interruptible {
+            return Ticker { needed: false };
+        }
         let mut engines = lock(&CLOCK.engines);
         engines.retain(|engine| engine.upgrade().is_some());
         engines.push(engine.raw().weak());
-        Ticker(())
+        Ticker { needed: true }
     }
 
     /// Runs the clock for as long as the guard lives. The first guard of a process starts the thread.
@@ -68,21 +77,25 @@ impl Ticker {
     /// # Errors
     /// The operating system's, when it refuses the thread. Guests then cannot be interrupted.
     pub fn guard(&self) -> io::Result<TickerGuard> {
+        if !self.needed {
+            return Ok(TickerGuard { counted: false });
+        }
         let thread = CLOCK.thread()?;
-        let guard = TickerGuard(());
         CLOCK.guests.fetch_add(1, SeqCst);
         // Either this load sees that the thread is about to park, or the thread sees the guest: both sides write
         // first and read then, in one total order.
         if CLOCK.parked.load(SeqCst) && CLOCK.parked.swap(false, SeqCst) {
             thread.unpark();
         }
-        Ok(guard)
+        Ok(TickerGuard { counted: true })
     }
 }
 
 impl Drop for TickerGuard {
     fn drop(&mut self) {
-        CLOCK.guests.fetch_sub(1, SeqCst);
+        if self.counted {
+            CLOCK.guests.fetch_sub(1, SeqCst);
+        }
     }
 }
 

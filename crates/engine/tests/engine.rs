@@ -43,6 +43,8 @@ fn settings_that_shape_code_have_different_hashes() -> TestResult {
     for class in [EngineClass::Plain, EngineClass::Concurrent] {
         for target in [None, Some(aarch64), Some(x86_64)] {
             hashes.push(Engine::compatibility_hash(&options(class).with_target(target))?);
+            let one = EngineOptions::for_one(class, &limits(&[])).with_target(target);
+            hashes.push(Engine::compatibility_hash(&one)?);
         }
     }
     let all = hashes.len();
@@ -50,6 +52,17 @@ fn settings_that_shape_code_have_different_hashes() -> TestResult {
     hashes.dedup();
     assert_eq!(hashes.len(), all);
     Ok(())
+}
+
+#[test]
+fn one_program_is_interruptible_only_when_a_limit_asks_for_it() {
+    let interruptible =
+        |lines: &[&str]| EngineOptions::for_one(EngineClass::Plain, &limits(lines)).interruptible;
+    assert_eq!(
+        [interruptible(&[]), interruptible(&["time=1s"]), interruptible(&["cpu=1s"])],
+        [false, true, true]
+    );
+    assert!(options(EngineClass::Plain).interruptible, "where guests share a thread, always");
 }
 
 #[test]

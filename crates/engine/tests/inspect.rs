@@ -3,9 +3,7 @@
 mod common;
 
 use common::{Random, TestResult};
-use tombolo_engine::{
-    EngineClass, Entry, Kind, LoadError, Producer, ReadError, Wasi, class, inspect, read_artifact,
-};
+use tombolo_engine::{EngineClass, Entry, Kind, LoadError, Producer, Wasi, class, inspect};
 
 #[test]
 fn a_module_of_wasi_0_1_is_told_in_full() -> TestResult {
@@ -107,6 +105,9 @@ fn versions_and_entry_points() -> TestResult {
             Concurrent,
         ),
         (r#"(component (component $inner (core func (canon waitable-set.new))))"#, &[], &[], Concurrent),
+        (r#"(component (import "acme:x/y" (instance (export "f" (func async)))))"#, &[], &[], Concurrent),
+        (r#"(component (component (import "f" (func (result (stream u8))))))"#, &[], &[], Concurrent),
+        (r#"(component (import "f" (func (result (list u8)))))"#, &[], &[], Plain),
     ];
     for (wat, wasi, entries, expected) in cases {
         let info = inspect(wat.as_bytes()).map_err(|error| format!("{error}\n{wat}"))?;
@@ -160,20 +161,6 @@ fn what_is_no_artifact_is_told_apart() -> TestResult {
         let text = inspect(&bytes).err().map(|error| error.to_string());
         assert_eq!(text.as_deref(), Some(expected), "{:?}", &bytes[..bytes.len().min(12)]);
     }
-    Ok(())
-}
-
-#[test]
-fn a_file_is_read_and_what_cannot_be_is_told_apart() -> TestResult {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("app.wasm");
-    std::fs::write(&path, b"\0asm")?;
-    assert_eq!(read_artifact(&path)?, b"\0asm");
-    assert!(matches!(read_artifact(folder.path()), Err(ReadError::Directory { .. })));
-    assert!(matches!(read_artifact(&folder.path().join("none")), Err(ReadError::NotFound { .. })));
-    assert!(matches!(read_artifact(&path.join("below")), Err(ReadError::NotFound { .. })));
-    let endless = read_artifact(std::path::Path::new("/dev/zero")).expect_err("it has no end");
-    assert!(matches!(endless, ReadError::TooLarge { .. }), "{endless}");
     Ok(())
 }
 

@@ -7,8 +7,8 @@ mod common;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use common::{TestResult, engine};
-use tombolo_engine::{EngineClass, Ticker};
+use common::{TestResult, engine, limits};
+use tombolo_engine::{Engine, EngineClass, EngineOptions, Ticker};
 
 /// The number of times that the clock's thread has gone to sleep; `None` when there is no such thread.
 fn sleeps() -> Option<u64> {
@@ -38,9 +38,11 @@ fn rests() -> bool {
 
 #[test]
 fn the_clock_starts_with_the_first_guest_rests_with_the_last_and_wakes_again() -> TestResult {
+    let one = Engine::new(&EngineOptions::for_one(EngineClass::Plain, &limits(&[])))?;
+    let _nothing = Ticker::new(&one).guard()?;
     let engine = engine(EngineClass::Plain);
     let ticker = Ticker::new(&engine);
-    assert_eq!(sleeps(), None, "no guest, no thread");
+    assert_eq!(sleeps(), None, "no guest that could be interrupted, no thread");
 
     let first = ticker.guard()?;
     until("the clock ticks", || sleeps().is_some_and(|sleeps| sleeps > 10));

@@ -25,6 +25,9 @@ const CODE_BYTES_MAX: usize = 512 << 20;
 /// The most that is kept of what the compiler complains.
 const COMPLAINT_BYTES_MAX: usize = 16 << 10;
 
+/// Threads of a compiler process, at most: more of them need more memory, and leave less to others.
+const THREADS_MAX: usize = 4;
+
 /// What one compilation may use up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompilerLimits {
@@ -101,10 +104,10 @@ impl Compiler {
             spawn_limited(self.command(options), &self.rlimits()).map_err(CompileFailed::Start)?;
         let sizes = SizeLimits { output: CODE_BYTES_MAX, errors: COMPLAINT_BYTES_MAX };
         match pump(&mut child, artifact, deadline, sizes) {
-            Ok(said) => {
-                let status = child.wait().map_err(CompileFailed::Talk)?;
-                self.verdict(status, said)
-            }
+            Ok(said) => match wait(&mut child, deadline).map_err(CompileFailed::Talk)? {
+                Some(status) => self.verdict(status, said),
+                None => Err(self.end(&mut child, Interrupted::Deadline)),
+            },
             Err(interrupted) => Err(self.end(&mut child, interrupted)),
         }
     }
@@ -115,6 +118,9 @@ impl Compiler {
             .args(&self.prefix)
             .args(arguments(options))
             .env_clear()
+            .env("RAYON_NUM_THREADS", threads().to_string())
+            // The C library reserves 128 MiB of address space for each thread's heap otherwise.
+            .env("MALLOC_ARENA_MAX", "1")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -126,7 +132,7 @@ impl Compiler {
     fn rlimits(&self) -> Rlimits {
         Rlimits {
             address_space: Some(self.limits.memory.bytes()),
-            cpu_seconds: Some(self.limits.time.as_secs().saturating_add(1)),
+            cpu_seconds: Some((self.limits.time.as_secs() + 1).saturating_mul(threads() as u64)),
             file_size: Some(0),
             open_files: Some(64),
         }
@@ -162,6 +168,21 @@ impl Compiler {
             (Interrupted::Deadline, Ok(())) => CompileFailed::Time(self.limits.time),
             (Interrupted::TooMuchOutput, Ok(())) => CompileFailed::TooLarge(ByteSize(CODE_BYTES_MAX as u64)),
         }
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |threads| threads.get().min(THREADS_MAX))
+}
+
+/// Waits for a child that has closed its pipes, and so is about to end; `None` when it does not by the deadline.
+fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || Instant::now() >= deadline {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

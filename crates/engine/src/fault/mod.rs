@@ -75,6 +75,15 @@ pub fn classify(
     }
 }
 
+/// What could not be linked, if that is what `error` says. For linking before there is a store.
+pub fn link_fault(error: &wasmtime::Error) -> Option<LinkFault> {
+    let import = match error.downcast_ref::<UnknownImportError>() {
+        Some(unknown) => Some(format!("{}::{}", unknown.module(), unknown.name())),
+        None => text::component_import(error)?,
+    };
+    Some(LinkFault { import: import.as_deref().map(printable), message: printable(&text::causes(error)) })
+}
+
 fn from_trap(trap: Trap, error: &wasmtime::Error, budget: &mut Budget) -> Fault {
     if trap == Trap::StackOverflow {
         return Fault::Limit(budget.refuse(LimitName::Stack));
@@ -87,14 +96,6 @@ fn from_trap(trap: Trap, error: &wasmtime::Error, budget: &mut Budget) -> Fault 
 fn report(message: String, error: &wasmtime::Error, budget: &Budget) -> TrapReport {
     let frames = error.downcast_ref::<WasmBacktrace>().map(frames::of).unwrap_or_default();
     TrapReport { message, frames, refused: budget.hit() }
-}
-
-fn link_fault(error: &wasmtime::Error) -> Option<LinkFault> {
-    let import = match error.downcast_ref::<UnknownImportError>() {
-        Some(unknown) => Some(format!("{}::{}", unknown.module(), unknown.name())),
-        None => text::component_import(error)?,
-    };
-    Some(LinkFault { import: import.as_deref().map(printable), message: printable(&text::causes(error)) })
 }
 
 /// Names come out of the artifact: a terminal must not obey what stands in them.

@@ -2,6 +2,7 @@
 //!
 //! Reading never runs or compiles anything, never fails by panic, and its work is bounded by the artifact's size.
 
+mod asyncness;
 mod names;
 mod scan;
 pub(crate) mod sniff;

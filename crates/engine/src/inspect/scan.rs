@@ -4,11 +4,11 @@
 //! for producers and for async features only.
 
 use wasmparser::{
-    CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,
-    ComponentType, ComponentTypeRef, Encoding, InstanceTypeDeclaration, KnownCustom, Parser, Payload,
+    Chunk, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
+    InstanceTypeDeclaration, KnownCustom, Parser, Payload,
 };
 
-use super::{Interface, Kind, Producer};
+use super::{Interface, Kind, Producer, asyncness};
 use crate::errors::LoadError;
 
 /// Nested types are read recursively, and each level needs one of two byte values. A section with more of them than
@@ -25,13 +25,10 @@ pub(super) struct Found {
     pub(super) uses_async: bool,
 }
 
-/// Reads all sections of `wasm`.
+/// Reads all sections of `wasm`, except for code, which is the largest and says nothing here.
 pub(super) fn scan(wasm: &[u8], kind: Kind) -> Result<Found, LoadError> {
-    let mut scan = Scan { found: Found::default(), types: Vec::new(), depth: 0, wasm };
-    for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload.map_err(|error| damaged(wasm, &error))?;
-        scan.payload(payload).map_err(|error| damaged(wasm, &error))?;
-    }
+    let mut scan = Scan { found: Found::default(), types: Vec::new(), wasm, outer: Vec::new() };
+    scan.sections().map_err(|error| damaged(wasm, &error))?;
     let mut found = scan.found;
     if kind == Kind::Module {
         found.imports = grouped(found.imports);
@@ -45,26 +42,48 @@ struct Scan<'a> {
     found: Found,
     /// Functions of each instance type at the outer level; `None` for other types.
     types: Vec<Option<Vec<String>>>,
-    /// How many modules and components this section lies within.
-    depth: u32,
     wasm: &'a [u8],
+    /// The parsers of the modules and components around the one that is being read.
+    outer: Vec<Parser>,
 }
 
 impl<'a> Scan<'a> {
-    fn payload(&mut self, payload: Payload<'a>) -> wasmparser::Result<()> {
+    fn sections(&mut self) -> wasmparser::Result<()> {
+        let (mut parser, mut at) = (Parser::new(0), 0);
+        loop {
+            let rest = self.wasm.get(at..).unwrap_or_default();
+            let Chunk::Parsed { consumed, payload } = parser.parse(rest, true)? else { return Ok(()) };
+            at += consumed;
+            match payload {
+                Payload::ModuleSection { parser: inner, .. }
+                | Payload::ComponentSection { parser: inner, .. } => {
+                    self.outer.push(std::mem::replace(&mut parser, inner));
+                }
+                Payload::CodeSectionStart { range, .. } if range.end <= self.wasm.len() => {
+                    parser.skip_section();
+                    at = range.end;
+                }
+                Payload::End(_) => match self.outer.pop() {
+                    Some(outer) => parser = outer,
+                    None => return Ok(()),
+                },
+                payload => self.section(payload)?,
+            }
+        }
+    }
+
+    fn section(&mut self, payload: Payload<'a>) -> wasmparser::Result<()> {
         match payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.depth += 1,
-            Payload::End(_) => self.depth = self.depth.saturating_sub(1),
             Payload::CustomSection(custom) => self.custom(custom.as_known()),
             Payload::ComponentCanonicalSection(section) => self.canonical(section)?,
-            Payload::Version { encoding: Encoding::Module | Encoding::Component, .. } => {}
-            outer if self.depth == 0 => self.outer(outer)?,
+            Payload::ComponentTypeSection(section) => self.component_types(section)?,
+            outer if self.outer.is_empty() => self.outermost(outer)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn outer(&mut self, payload: Payload<'a>) -> wasmparser::Result<()> {
+    fn outermost(&mut self, payload: Payload<'a>) -> wasmparser::Result<()> {
         match payload {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
@@ -77,7 +96,6 @@ impl<'a> Scan<'a> {
                     self.found.exports.push(interface(export?.name, Vec::new()));
                 }
             }
-            Payload::ComponentTypeSection(section) => self.component_types(section)?,
             Payload::ComponentAliasSection(section) => {
                 for alias in section {
                     self.alias(&alias?);
@@ -111,10 +129,14 @@ impl<'a> Scan<'a> {
             return Ok(());
         }
         for ty in section {
-            self.types.push(match ty? {
-                ComponentType::Instance(declarations) => Some(functions(&declarations)),
-                _ => None,
-            });
+            let ty = ty?;
+            self.found.uses_async |= asyncness::of_type(&ty);
+            if self.outer.is_empty() {
+                self.types.push(match ty {
+                    ComponentType::Instance(declarations) => Some(functions(&declarations)),
+                    _ => None,
+                });
+            }
         }
         Ok(())
     }
@@ -156,14 +178,14 @@ impl<'a> Scan<'a> {
     fn custom(&mut self, custom: KnownCustom<'a>) {
         match custom {
             KnownCustom::Producers(section) => self.producers(section),
-            KnownCustom::Name(section) if self.depth == 0 => {
+            KnownCustom::Name(section) if self.outer.is_empty() => {
                 for name in section.into_iter().flatten() {
                     if let wasmparser::Name::Module { name, .. } = name {
                         self.found.name = Some(name.to_owned());
                     }
                 }
             }
-            KnownCustom::ComponentName(section) if self.depth == 0 => {
+            KnownCustom::ComponentName(section) if self.outer.is_empty() => {
                 for name in section.into_iter().flatten() {
                     if let wasmparser::ComponentName::Component { name, .. } = name {
                         self.found.name = Some(name.to_owned());
@@ -192,22 +214,9 @@ impl<'a> Scan<'a> {
         section: wasmparser::ComponentCanonicalSectionReader<'a>,
     ) -> wasmparser::Result<()> {
         for function in section {
-            self.found.uses_async |= is_async(&function?);
+            self.found.uses_async |= asyncness::of_function(&function?);
         }
         Ok(())
-    }
-}
-
-/// Whether a canonical function needs the component model's async features.
-fn is_async(function: &CanonicalFunction) -> bool {
-    match function {
-        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => options
-            .iter()
-            .any(|option| matches!(option, CanonicalOption::Async | CanonicalOption::Callback(_))),
-        CanonicalFunction::ResourceNew { .. }
-        | CanonicalFunction::ResourceDrop { .. }
-        | CanonicalFunction::ResourceRep { .. } => false,
-        _ => true,
     }
 }
 
