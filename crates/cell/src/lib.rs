@@ -2,7 +2,9 @@
 //!
 //! A request's way is in `path.rs`, from top to bottom:
 //!
-//!     listener → route → admit → invoke → guest ⇄ host → respond → drop
+//! ```text
+//! listener → route → admit → invoke → guest ⇄ host → respond → drop
+//! ```
 //!
 //! Everything that can be prepared is prepared before the first request ([`PreparedFunction`]): the path opens no
 //! file, parses no configuration and takes no lock that functions share. Each worker thread runs a whole cell of its

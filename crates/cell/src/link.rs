@@ -56,17 +56,21 @@ impl Linkers {
     }
 }
 
-/// Memory that an instance of `code` has from its start, in bytes.
+/// Memory that an instance of `code` has from its start, in bytes; the most there can be when that is not known.
 pub(crate) fn initial_memory_bytes(code: &Code) -> u64 {
     let required = match code {
         Code::Module(module) => Some(module.resources_required()),
         Code::Component(component) => component.resources_required(),
     };
-    let per_memory = |required: wasmtime::ResourcesRequired| {
-        u64::from(required.num_memories) * required.max_initial_memory_size.unwrap_or(0)
-    };
-    required.map_or(0, per_memory)
+    required.map_or(u64::MAX, |required| {
+        let pages =
+            u64::from(required.num_memories).saturating_mul(required.max_initial_memory_size.unwrap_or(0));
+        pages.saturating_mul(PAGE_BYTES)
+    })
 }
+
+/// WebAssembly counts memory in pages of this size.
+const PAGE_BYTES: u64 = 64 * 1024;
 
 fn component_entry(pre: wasmtime::component::InstancePre<Guest>) -> wasmtime::Result<Entry> {
     if let Ok(entry) = ServicePre::new(pre.clone()) {

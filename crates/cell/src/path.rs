@@ -1,12 +1,15 @@
 //! The way of a request through the house, from the listener to the last byte of its answer.
 //!
-//!     listener → route → admit → invoke → guest ⇄ host → respond → drop
+//! ```text
+//! listener → route → admit → invoke → guest ⇄ host → respond → drop
+//! ```
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::header::EXPECT;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -58,6 +61,9 @@ async fn answer(
         call.routed(&function);
         check(&function, &request)?;
         request.body_mut().limit(&function.limits);
+        if request.headers().contains_key(EXPECT) {
+            request.body_mut().ask().await;
+        }
 
         let again = function.is_program().then(|| redirect::copy(&request));
         let pass = function.gate.enter(&door.worker.shared.cell, function.memory_bytes).await?;

@@ -1,6 +1,6 @@
 //! Bodies of requests on their way to the guest: counted, and not waited for without end.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -25,6 +25,8 @@ pub(crate) struct RequestBody {
     idle_time: Duration,
     /// Raised when the client sends more than the guest may get.
     too_large: Option<Arc<AtomicBool>>,
+    /// What had come when the client was asked to send.
+    first: Option<Result<Frame<Bytes>, Error>>,
     /// Set while the guest waits for the client.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -38,7 +40,14 @@ impl RequestBody {
 
     /// No body.
     pub(crate) fn empty() -> RequestBody {
-        RequestBody { body: None, left_bytes: 0, idle_time: Duration::ZERO, too_large: None, timer: None }
+        RequestBody {
+            body: None,
+            left_bytes: 0,
+            idle_time: Duration::ZERO,
+            too_large: None,
+            first: None,
+            timer: None,
+        }
     }
 
     /// Puts the body under the limits of the function that gets it.
@@ -48,6 +57,20 @@ impl RequestBody {
             self.idle_time = limits.idle_time;
             self.too_large = Some(Arc::default());
         }
+    }
+
+    /// Asks a client that expects to be asked (RFC 9110, section 10.1.1). A guest may answer before it reads, and such
+    /// a client would then wait for ever.
+    pub(crate) async fn ask(&mut self) {
+        poll_fn(|cx| {
+            if let Poll::Ready(first) = Pin::new(&mut *self).poll_frame(cx) {
+                self.first = first;
+            }
+            Poll::Ready(())
+        })
+        .await;
+        // The connection asks when it is its turn, which must come before the guest's.
+        tokio::task::yield_now().await;
     }
 
     /// A flag that is raised when the client sends more than the guest may get.
@@ -86,6 +109,9 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let Poll::Ready(next) = Pin::new(body).poll_frame(cx) else {
             return self.poll_patience(cx);
@@ -99,7 +125,7 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Incoming::is_end_stream)
+        self.first.is_none() && self.body.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

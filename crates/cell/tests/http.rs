@@ -71,14 +71,14 @@ fn bodies_go_in_and_out_whole_with_and_without_a_length() {
 
 #[test]
 fn a_client_that_expects_to_be_asked_is_asked() {
-    let cell = cell(&[FAULTS]);
+    let cell = cell(&[CGI]);
     let mut stream = cell.connect();
     stream
         .write_all(b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n")
         .expect("sent");
     assert_eq!(read_until(&mut stream, "\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"hello").expect("sent");
-    assert!(read_all(&mut stream).ends_with("hello"));
+    assert!(read_all(&mut stream).contains("hello"));
 }
 
 #[test]

@@ -7,7 +7,6 @@ mod exit;
 mod grants;
 mod inspect;
 mod man;
-mod network;
 mod notice;
 mod plan;
 mod program;

@@ -12,7 +12,6 @@ use tombolo_sandbox::{CellPlan, Requirement, Verdict, die_of_signal, run_in_cell
 use crate::args::{RunArgs, SandboxArg};
 use crate::compiled;
 use crate::exit::{Exit, Failure};
-use crate::network::network;
 use crate::notice;
 use crate::plan::Plan;
 use crate::program::Program;
@@ -33,7 +32,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let engine = compiled::engine(&program.info, plan.limits.stack())?;
     let code = compiled::prepare(&program, &engine, !args.no_cache)?;
     let audit = audit::open(args.audit.as_deref())?;
-    let template = Template::prepare(template_parts(&plan, audit.as_ref())?)?;
+    let template = Template::prepare(template_parts(&plan, audit.as_ref()))?;
 
     let cell = CellPlan {
         network: needs_network(&plan.grants),
@@ -45,17 +44,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     Ok(exit(verdict, &plan))
 }
 
-fn template_parts(plan: &Plan, audit: Option<&Audit>) -> anyhow::Result<TemplateParts> {
-    Ok(TemplateParts {
+fn template_parts(plan: &Plan, audit: Option<&Audit>) -> TemplateParts {
+    TemplateParts {
         args: plan.arguments.clone(),
         limits: plan.limits.clone(),
         base: plan.base.clone(),
         host_env: Box::new(|name| std::env::var(name).ok()),
         secrets: plan.secrets.reader(),
         refusals: audit.map(Audit::sink),
-        network: network(&plan.grants)?,
         ..TemplateParts::new(&plan.function, plan.grants.clone())
-    })
+    }
 }
 
 fn requirement(given: &[SandboxArg]) -> anyhow::Result<Requirement> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 const ROWS: &[&[&str]] = &[
     &["tombolo-spec", "tombolo-sandbox"],
     &["tombolo-engine"],
-    &["tombolo-host", "tombolo-store"],
+    &["tombolo-host", "tombolo-store", "tombolo-dev"],
     &["tombolo-cell", "tombolo-gateway", "tombolo-registry", "tombolo-fleet"],
     &["tombolo-node", "tombolo-kube"],
     &["tombolo"],

@@ -1,6 +1,6 @@
 //! The error of everything that is read from a single word.
 
-use crate::line::Flaw;
+use crate::line::{Flaw, message};
 use std::ops::Range;
 
 /// A text that is not what it should be: prints `what is wrong; what to write instead`.
@@ -15,7 +15,7 @@ pub struct Invalid {
 
 impl Invalid {
     pub(crate) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { what: what.into(), remedy: remedy.into() }
+        Self { what: message(what), remedy: message(remedy) }
     }
 
     pub(crate) fn at(self, at: Range<usize>) -> Flaw {

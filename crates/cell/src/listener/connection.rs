@@ -1,8 +1,10 @@
 //! One connection, from the accepted socket to its end.
 //!
-//!     accepted ── TLS handshake ──► waiting ⇄ head ⇄ in flight ──► closed
-//!                                      │       │        │
-//!                                      └───────┴────────┴─ too slow, or the cell drains
+//! ```text
+//! accepted ── TLS handshake ──► waiting ⇄ head ⇄ in flight ──► closed
+//!                                  │       │        │
+//!                                  └───────┴────────┴─ too slow, or the cell drains
+//! ```
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};

@@ -1,5 +1,5 @@
 //! A cell with real guests, talked to over raw sockets.
-#![allow(dead_code)] // Each test file uses a part.
+#![allow(dead_code, unreachable_pub)] // Each test file is a crate and uses a part.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};

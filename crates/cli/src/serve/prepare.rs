@@ -14,7 +14,6 @@ use tombolo_spec::{Profile, Trigger};
 use crate::args::ServeArgs;
 use crate::compiled;
 use crate::exit::{Exit, Failure, OrExit};
-use crate::network::network;
 use crate::plan::{self, Plan};
 use crate::program::Program;
 
@@ -100,7 +99,6 @@ fn function(plan: &Plan, on: Vec<Trigger>, engines: &mut Engines) -> Result<Prep
         base: plan.base.clone(),
         host_env: Box::new(|name| std::env::var(name).ok()),
         secrets: plan.secrets.reader(),
-        network: network(&plan.grants)?,
         ..TemplateParts::new(&plan.function, plan.grants.clone())
     })?;
     Ok(PreparedFunction {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType, recv, socket_with};
 
 use crate::addresses::{NAME_SERVER, at};
@@ -13,8 +14,6 @@ use crate::peers::SERVED;
 
 /// `ETH_P_ALL`, in the byte order of the wire.
 const EVERY_PROTOCOL: u16 = 3_u16.to_be();
-/// Enough for all packets of a run, for those that do not fit are lost to the tap.
-const BUFFER_BYTES: usize = 64 << 20;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 /// Flags of a TCP packet.
@@ -22,28 +21,52 @@ const SYN: u8 = 2;
 const ACK: u8 = 16;
 
 /// A tap on all interfaces of the namespace in which it was made, loopback included.
-pub(crate) struct Tap(OwnedFd);
+pub(crate) struct Tap(Arc<Taken>);
+
+struct Taken {
+    socket: OwnedFd,
+    reached: Mutex<BTreeSet<SocketAddr>>,
+}
 
 impl Tap {
     pub(crate) fn new() -> Tap {
         let protocol = NonZeroU32::new(EVERY_PROTOCOL.into()).map(Protocol::from_raw);
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = socket_with(AddressFamily::PACKET, SocketType::DGRAM, flags, protocol);
+        let socket = socket_with(AddressFamily::PACKET, SocketType::DGRAM, SocketFlags::CLOEXEC, protocol);
         let socket = socket.expect("root of a namespace can listen to it");
-        set_socket_recv_buffer_size_force(&socket, BUFFER_BYTES).expect("its buffers have no bound for root");
-        Tap(socket)
+        let taken = Arc::new(Taken { socket, reached: Mutex::default() });
+        let taking = Arc::clone(&taken);
+        // The kernel keeps a few hundred packets, so they are taken as they come.
+        thread::spawn(move || {
+            while taking.wait() {
+                drop(taking.take())
+            }
+        });
+        Tap(taken)
     }
 
     /// Where packets went since the last call, but for questions to the name server and for what servers answered.
     ///
     /// The kernel hands a packet to the tap before the call that sent it returns, so none is missing.
     pub(crate) fn reached(&self) -> BTreeSet<SocketAddr> {
-        let mut reached = BTreeSet::new();
+        let mut reached = std::mem::take(&mut *self.0.take());
+        reached.remove(&at(NAME_SERVER, 53));
+        reached
+    }
+}
+
+impl Taken {
+    /// Waits for a packet and leaves it where it is.
+    fn wait(&self) -> bool {
+        recv(&self.socket, &mut [0; 1][..], RecvFlags::PEEK).is_ok()
+    }
+
+    /// Takes all packets that are there.
+    fn take(&self) -> MutexGuard<'_, BTreeSet<SocketAddr>> {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         let mut packet = [0; 2048];
-        while let Ok((length, _)) = recv(&self.0, &mut packet[..], RecvFlags::empty()) {
+        while let Ok((length, _)) = recv(&self.socket, &mut packet[..], RecvFlags::DONTWAIT) {
             reached.extend(destination(&packet[..length]));
         }
-        reached.remove(&at(NAME_SERVER, 53));
         reached
     }
 }

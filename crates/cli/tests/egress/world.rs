@@ -57,11 +57,11 @@ pub(crate) struct World {
 
 /// What came of a run.
 pub(crate) struct Ran {
-    pub done: Done,
+    pub(crate) done: Done,
     /// Where packets went.
-    pub reached: BTreeSet<SocketAddr>,
+    pub(crate) reached: BTreeSet<SocketAddr>,
     /// The names that were asked for.
-    pub asked: Vec<String>,
+    pub(crate) asked: Vec<String>,
 }
 
 impl World {

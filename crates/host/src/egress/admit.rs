@@ -87,7 +87,13 @@ impl NetPolicy<'_> {
             return false;
         }
         let named = self.grants.get(grant.index()).and_then(|(_, grant)| pattern(grant));
-        !matches!(named, Some(HostPattern::Addresses(_))) && self.network.own.contains(address)
+        !matches!(named, Some(HostPattern::Addresses(_))) && self.leads_here(address)
+    }
+
+    /// Also by a translator on the way, to which the address stands for one of this machine.
+    fn leads_here(&self, address: IpAddr) -> bool {
+        let own = &self.network.own;
+        own.contains(address) || net::readings(address).any(|reading| own.contains(reading))
     }
 }
 

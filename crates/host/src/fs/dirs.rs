@@ -40,6 +40,8 @@ pub struct GrantedDir {
     pub(crate) dir: Dir,
     pub(crate) guest: Arc<str>,
     pub(crate) grant: GrantId,
+    /// As the grant says; what `dir` allows may differ in a build for tests.
+    writable: bool,
 }
 
 impl GrantedDir {
@@ -50,7 +52,7 @@ impl GrantedDir {
 
     /// Whether the guest may change what is in it.
     pub fn writable(&self) -> bool {
-        self.dir.perms == FsPerms::ReadWrite
+        self.writable
     }
 
     /// The grant it comes from.
@@ -81,6 +83,7 @@ impl Dirs {
             })?;
             list.push(GrantedDir {
                 dir: shared(file, *access, blocking),
+                writable: *access == Access::ReadWrite,
                 guest: guest.as_str().into(),
                 grant: id.clone(),
             });

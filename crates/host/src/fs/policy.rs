@@ -74,7 +74,8 @@ impl FsPolicy<'_> {
     }
 
     fn refuse(&self, dir: &GrantedDir, path: &str, access: Access, reason: Reason, remedy: Option<String>) {
-        let request = format!("dir {}/{} {access}", dir.guest.trim_end_matches('/'), path.escape_debug());
+        let (folder, path) = (dir.guest.trim_end_matches('/'), path.trim_start_matches('/'));
+        let request = format!("dir {folder}/{} {access}", path.escape_debug());
         self.ledger.refused(Refused { request: &request, near: Some(&dir.grant), reason, remedy });
     }
 

@@ -6,7 +6,7 @@
 mod show;
 mod words;
 
-pub(crate) use show::{Quoted, Shown, caret};
+pub(crate) use show::{Quoted, Shown, caret, is_visible, message};
 pub(crate) use words::words;
 
 use crate::invalid::Invalid;
@@ -64,7 +64,7 @@ pub(crate) struct Flaw {
 
 impl Flaw {
     pub(crate) fn new(at: Range<usize>, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { at, what: what.into(), remedy: remedy.into() }
+        Self { at, what: message(what), remedy: message(remedy) }
     }
 }
 

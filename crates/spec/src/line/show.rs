@@ -37,6 +37,27 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// A message on one line: what it took over from others cannot break it or hide in it.
+pub(crate) fn message(text: impl Into<String>) -> String {
+    let text = text.into();
+    if !text.contains(needs_escape) {
+        return text;
+    }
+    text.chars().fold(String::new(), |mut shown, c| {
+        if needs_escape(c) {
+            shown.extend(c.escape_unicode())
+        } else {
+            shown.push(c)
+        }
+        shown
+    })
+}
+
+/// True for a text that shows all its characters.
+pub(crate) fn is_visible(text: &str) -> bool {
+    !text.contains(needs_escape)
+}
+
 /// The line with `^^^` under `at`, indented by two blanks; of a long line the part round `at`.
 pub(crate) fn caret(line: &str, at: &Range<usize>) -> String {
     let (before, marked) = (&line[..at.start], &line[at.clone()]);

@@ -1,6 +1,6 @@
 //! Problems of a manifest: all of them, each with its place and its remedy.
 
-use crate::line::caret;
+use crate::line::{caret, message};
 use std::fmt;
 use std::ops::Range;
 
@@ -89,7 +89,7 @@ impl<'t> Lines<'t> {
         let at = (start - line_start).min(shown.len())..(end - line_start).min(shown.len());
         let column = self.text[line_start..start].chars().count() + 1;
         let caret = if span == (0..0) { String::new() } else { caret(shown, &at) };
-        Problem { file: file.to_owned(), line, column, what, remedy, caret }
+        Problem { file: file.to_owned(), line, column, what: message(what), remedy: message(remedy), caret }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::digest::Digest;
 use crate::invalid::Invalid;
+use crate::line::is_visible;
 use std::fmt;
 use std::str::FromStr;
 
@@ -39,7 +40,7 @@ impl FromStr for Source {
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(Invalid::new(format!("components are not fetched over {scheme}://"), REMEDY));
         }
-        if text.is_empty() || text.contains('\0') {
+        if text.is_empty() || !is_visible(text) {
             return Err(Invalid::new(format!("{text:?} is no path"), REMEDY));
         }
         Ok(Self::Path(text.to_owned()))

@@ -21,7 +21,7 @@ fn join(a: &GrantSet, b: &GrantSet) -> GrantSet {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_set_permits_what_one_of_its_grants_permits(set in set()) {

@@ -325,25 +325,28 @@ fn small() -> Vec<Request<'static>> {
 
 const SOME_PORTS: [u16; 8] = [1, 80, 443, 444, 8000, 8050, 8100, 9000];
 
-/// Each name with every kind of address it may lead to, and each address for itself.
-fn hosts(names: &[&'static str], addresses: &[&'static str]) -> Vec<(Option<&'static str>, Option<IpAddr>)> {
-    let resolved = [
-        None,
-        Some("8.8.8.8"),
-        Some("10.0.0.7"),
-        Some("127.0.0.1"),
-        Some("169.254.1.1"),
-        Some("169.254.169.254"),
-    ];
-    let resolved = resolved.map(|ip| ip.map(|ip| ip.parse().unwrap()));
-    let named = names.iter().flat_map(|name| resolved.map(|ip| (Some(*name), ip)));
+const RESOLVED: [Option<&str>; 6] = [
+    None,
+    Some("8.8.8.8"),
+    Some("10.0.0.7"),
+    Some("127.0.0.1"),
+    Some("169.254.1.1"),
+    Some("169.254.169.254"),
+];
+
+type Place = (Option<&'static str>, Option<IpAddr>);
+
+/// Each name with the addresses it may lead to, and each address for itself.
+fn hosts(names: &[&'static str], resolved: &[Option<&str>], addresses: &[&'static str]) -> Vec<Place> {
+    let resolved: Vec<Option<IpAddr>> = resolved.iter().map(|ip| ip.map(|ip| ip.parse().unwrap())).collect();
+    let named = names.iter().flat_map(|name| resolved.iter().map(|ip| (Some(*name), *ip)));
     named.chain(addresses.iter().map(|ip| (None, Some(ip.parse().unwrap())))).collect()
 }
 
 fn network() -> Vec<Request<'static>> {
     let mut world: Vec<_> = NAMES.map(|name| Request::Resolve { name }).into();
     world.extend(ADDRESSES.map(|name| Request::Resolve { name }));
-    for (host, ip) in hosts(&NAMES, &ADDRESSES) {
+    for (host, ip) in hosts(&NAMES, &RESOLVED, &ADDRESSES) {
         for addr in SOME_PORTS.into_iter().filter_map(|port| Some(SocketAddr::new(ip?, port))) {
             world.extend([Request::TcpConnect { host, addr }, Request::UdpConnect { host, addr }]);
         }
@@ -378,7 +381,7 @@ fn requests() -> Vec<Request<'static>> {
         "169.254.169.254",
         "fd00::1",
     ];
-    for (name, addr) in hosts(&names, &addresses) {
+    for (name, addr) in hosts(&names, &RESOLVED[..3], &addresses) {
         let host = name.unwrap_or_else(|| addr.map(|ip| &*ip.to_string().leak()).unwrap_or_default());
         for (path, port) in paths.iter().flat_map(|path| [80, 81, 443, 8050].map(|port| (path, port))) {
             for (method, scheme) in ["GET", "POST", "PUT", "BREW"]
