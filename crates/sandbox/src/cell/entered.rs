@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
-use super::clone::Granted;
+use super::clone::{self, Granted};
 use super::net::NetHelper;
 use super::{CellPlan, Ending};
-use crate::{Layer, Layers, Policy, SandboxError, Status, lockdown, probe};
+use crate::{Layer, Layers, Policy, SandboxError, Status, lockdown, probe, threads};
 
 /// Proof of being inside a cell, and the way to close the door behind.
 #[derive(Debug)]
@@ -49,6 +49,10 @@ impl Entered {
         let mut layers = self.layers.clone();
         if let Some(net) = self.net.take() {
             layers.set(Layer::NetNamespace, net.join());
+        }
+        if matches!(layers.get(Layer::UserNamespace), Status::Available(_)) {
+            threads::only_one("enter a user namespace")?;
+            layers.set(Layer::UserNamespace, clone::enter_user_namespace());
         }
         lockdown::apply(policy, layers)
     }

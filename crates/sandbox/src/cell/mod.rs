@@ -1,9 +1,9 @@
 //! A cell in the foreground: the process that runs the guest, and the front process that only waits for it.
 //!
 //! ```text
-//! front: open files ─ clone ─ wait ───────────── end, stop, go on ──── die as the cell died
-//!                       │                              │
-//! cell:                 └─ load ─ lock_down ─ guest ─ exit code, or signal, or crash
+//! front: clone ─ wait ─────────────────────────── end, stop, go on ──── die as the cell died
+//!          │                                          │
+//! cell:    └─ open, load ─ lock_down ─ guest ─ exit code, or signal, or crash
 //! ```
 
 mod clone;
@@ -50,6 +50,9 @@ pub enum Verdict {
 }
 
 /// Runs `body` in a process of its own, in new namespaces as far as the kernel allows, and waits for its end.
+///
+/// Start it early: the cell is the same user and can open and load everything itself before it locks down, a small
+/// process is cloned faster, and the network namespace is made while the cell works.
 ///
 /// The caller must be single threaded. What `body` holds is inherited by the cell and dropped here as soon as the
 /// cell runs: a guard whose drop has an effect outside, such as a temporary folder, stays outside of `body`. A

@@ -46,6 +46,7 @@ const CHECKS: &[Check] = &[
         no_capability,
     ),
     ("files made in a cell belong to the user", None, files_belong_to_the_user),
+    ("until the lock-down root's cell opens what root opens", None, opens_as_root),
     ("a cell is the first process of its namespace, and its C library knows", None, first_process),
     ("a lock-down with another thread is refused", None, other_thread),
     ("a cell beside another thread is refused", None, |_| {
@@ -176,6 +177,24 @@ fn files_belong_to_the_user(stage: &Stage) {
     assert_eq!(told.outcome, "done");
     let new = std::fs::metadata(stage.path("rw/new")).expect("look at the new file");
     assert_eq!((new.uid(), new.gid()), (geteuid().as_raw(), getegid().as_raw()));
+}
+
+/// A file that only its owner may read. For another user than root there is nothing to see.
+fn opens_as_root(stage: &Stage) {
+    if !geteuid().is_root() {
+        return;
+    }
+    let theirs = stage.path("rw/file");
+    std::os::unix::fs::chown(&theirs, Some(65534), None).expect("give the file away");
+    std::fs::set_permissions(&theirs, PermissionsExt::from_mode(0o600)).expect("close the file");
+    let verdict = run_in_cell(&CellPlan::default(), |entered| {
+        assert!(std::fs::read(&theirs).is_ok());
+        assert!(entered.layers().in_force(Layer::PidNamespace));
+        let layers = entered.lock_down(&folders(stage)).expect("lock down");
+        assert!(layers.in_force(Layer::UserNamespace), "{layers}");
+        u8::from(std::fs::read(&theirs).is_ok())
+    });
+    assert_eq!(verdict.expect("run a cell"), Verdict::Exited(0));
 }
 
 fn first_process(stage: &Stage) {
