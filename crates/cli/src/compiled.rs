@@ -20,10 +20,7 @@ const CACHE_BYTES_MAX: u64 = 1 << 30;
 /// # Errors
 /// The machine refuses what the engine asks for.
 pub(crate) fn engine(info: &ArtifactInfo, limits: &Limits) -> Result<Engine, Failure> {
-    let interruptible = limits.time().is_some() || limits.cpu().is_some();
-    let mut options = EngineOptions::new(class(info)).with_interruption(interruptible);
-    options.stack_bytes = usize::try_from(limits.stack().0).unwrap_or(usize::MAX);
-    Ok(Engine::new(&options)?)
+    Ok(Engine::new(&EngineOptions::for_one(class(info), limits))?)
 }
 
 /// Code for `program` that `engine` loads.

@@ -16,9 +16,6 @@ use crate::ledger::{Ledger, RefusalSink};
 use crate::limits::HostLimits;
 use crate::stdio::Stdio;
 
-/// Finds a text by its name.
-pub type Lookup = Box<dyn Fn(&str) -> Option<String>>;
-
 /// All that a [`Template`] is made from.
 pub struct TemplateParts {
     /// The function's name, for events.
