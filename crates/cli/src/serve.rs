@@ -10,6 +10,7 @@ mod watch;
 use std::io;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tombolo_cell::{Drained, Listener, Patience, ServeOptions, Serving, Tls, TlsFiles, serve as serve_cell};
 use tombolo_sandbox::lock_down;
@@ -38,6 +39,7 @@ const CONNECTIONS_MAX: usize = 20_000;
 pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let workers = args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let loader = Loader::start()?;
+    raise_open_files();
     let wanted = Wanted::read(args)?;
     let prepared = Prepared::new(&wanted)?;
     let listeners = bind(&args.listen, workers)?;
@@ -74,6 +76,13 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     addresses.iter().for_each(|address| notice!("serving on {address}"));
     runtime.block_on(signals.obey(|| asker.ask(&handle)));
     end(serving)
+}
+
+/// Each connection is a descriptor. The soft limit is kept low for programs that call `select`, which this is not.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Without it the server serves as many as there are.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 fn bind(addresses: &[tombolo_cell::ListenAddress], workers: usize) -> anyhow::Result<Vec<Listener>> {

@@ -6,6 +6,7 @@ mod guest_log;
 mod id;
 mod log;
 pub(crate) mod metrics;
+mod refused;
 mod time;
 
 pub(crate) use call::Call;
@@ -13,3 +14,4 @@ pub(crate) use counters::Counters;
 pub(crate) use guest_log::GuestLog;
 pub(crate) use id::{RequestId, TRACEPARENT};
 pub(crate) use log::{Lines, Log, SteeringLine};
+pub use refused::RefusalLog;

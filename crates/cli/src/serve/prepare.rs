@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use tombolo_cell::{PreparedFunction, policy};
+use tombolo_cell::{PreparedFunction, RefusalLog, policy};
 use tombolo_engine::{Authenticated, Engine, EngineClass, EngineOptions, Pooling, class};
 use tombolo_host::{Lookup, Template, TemplateParts};
 use tombolo_sandbox::{Network, Policy};
@@ -120,6 +120,7 @@ pub(super) fn function(
         base: plan.base.clone(),
         host_env: Box::new(|name| std::env::var(name).ok()),
         secrets,
+        refusals: Some(RefusalLog::new(&compiled.revision)),
         ..TemplateParts::new(&plan.function, plan.grants.clone())
     })?;
     Ok(PreparedFunction {

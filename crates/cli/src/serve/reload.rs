@@ -1,6 +1,8 @@
 //! The server's side of a reload: asks its loader, takes what comes and swaps.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
@@ -93,22 +95,28 @@ impl Reload {
     }
 
     fn functions(&self, message: &Functions, socket: &UnixStream) -> Result<(), Failure> {
-        // All descriptors are taken, also when one is not wanted: what follows them is the next message.
-        let files: Vec<_> =
-            message.codes.iter().map(|_| message::receive_code(socket)).collect::<Result<_, _>>()?;
-        let wanted = self.wanted.with_text(message.manifest.as_deref(), &self.args.grants)?;
-        within(&wanted, &self.wanted)?;
-        let mut functions = Vec::with_capacity(files.len());
-        for ((plan, note), file) in wanted.plans.iter().zip(&message.codes).zip(files) {
-            let secrets: BTreeMap<_, _> = note.secrets.clone();
-            let secrets = Box::new(move |name: &str| secrets.get(name).cloned());
-            functions.push(function(plan, note.compiled(file)?, &self.engines, secrets)?);
-        }
-        self.swap(functions)
+        let mut files = message.codes.iter().map(|_| message::receive_code(socket));
+        let functions = self.prepare(message, &mut files);
+        // What was not wanted is taken too: behind it is the next message.
+        files.for_each(drop);
+        Ok(self.handle.swap(functions?)?)
     }
 
-    fn swap(&self, functions: Vec<PreparedFunction>) -> Result<(), Failure> {
-        Ok(self.handle.swap(functions)?)
+    fn prepare(
+        &self,
+        message: &Functions,
+        files: impl Iterator<Item = io::Result<File>>,
+    ) -> Result<Vec<PreparedFunction>, Failure> {
+        let wanted = self.wanted.with_text(message.manifest.as_deref(), &self.args.grants)?;
+        within(&wanted, &self.wanted)?;
+        let plans = wanted.plans.iter().zip(&message.codes).zip(files);
+        plans
+            .map(|((plan, note), file)| {
+                let secrets: BTreeMap<_, _> = note.secrets.clone();
+                let secrets = Box::new(move |name: &str| secrets.get(name).cloned());
+                function(plan, note.compiled(file?)?, &self.engines, secrets)
+            })
+            .collect()
     }
 
     fn certificates(&self, pems: Vec<Pem>) -> Result<(), Failure> {

@@ -151,3 +151,11 @@ pub(crate) fn replace(path: &Path, text: &str) {
     std::fs::write(&beside, text).expect("a file can be written");
     std::fs::rename(&beside, path).expect("a file can be renamed");
 }
+
+/// What `curl -sS ARGS` prints.
+#[track_caller]
+pub(crate) fn curl(args: &[&str]) -> String {
+    let output = Command::new("curl").arg("-sS").args(args).output().expect("curl runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
