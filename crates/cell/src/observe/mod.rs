@@ -12,4 +12,4 @@ pub(crate) use call::Call;
 pub(crate) use counters::Counters;
 pub(crate) use guest_log::GuestLog;
 pub(crate) use id::{RequestId, TRACEPARENT};
-pub(crate) use log::{Lines, Log};
+pub(crate) use log::{Lines, Log, SteeringLine};

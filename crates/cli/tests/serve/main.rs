@@ -1,0 +1,6 @@
+//! `tombolo serve` as a process, seen from outside.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod reload;
+mod world;
