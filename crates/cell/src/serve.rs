@@ -15,7 +15,7 @@ use crate::function::{Generation, PrepareError, PreparedFunction};
 use crate::listener::{Entrance, Listener, Patience, Protocols, Tls};
 use crate::observe::{Counters, Log, SteeringLine};
 use crate::path::DoorKind;
-use crate::worker::{Shared, Worker};
+use crate::worker::{Shared, Worker, drop_finished_instances};
 
 /// How a cell serves.
 pub struct ServeOptions {
@@ -235,6 +235,10 @@ fn work(
             let lines = Rc::clone(&worker.lines);
             async move { lines.keep_flushing().await }
         });
+        let sender = tokio::task::spawn_local({
+            let outbox = Rc::clone(&worker.outbox);
+            async move { outbox.keep_sending(drop_finished_instances).await }
+        });
         let serve = |entrance: Entrance| {
             tokio::task::spawn_local(entrance.serve(
                 Rc::clone(&worker),
@@ -250,6 +254,8 @@ fn work(
             worker.idle().await;
         };
         let drained = tokio::time::timeout(plan.drain, drain).await.is_ok();
+        sender.abort();
+        worker.outbox.send();
         flusher.abort();
         worker.lines.flush();
         Ok(drained)
