@@ -85,7 +85,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     addresses.iter().for_each(|address| notice!("serving on {address}"));
     runtime.block_on(signals.obey(|| asker.ask(&handle)));
     let exit = end(serving);
-    exporter.map(Exporter::finish);
+    if let Some(exporter) = exporter {
+        exporter.finish();
+    }
     exit
 }
 
