@@ -27,7 +27,7 @@ const CONNECTIONS_MAX: usize = 20_000;
 /// Whatever keeps the server from starting: nothing is accepted then.
 pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let workers = args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let prepared = Prepared::new(args)?;
+    let prepared = Prepared::new(args, workers)?;
     let listeners = bind(&args.listen, workers)?;
     let (control, admin) = (bind(&args.control, workers)?, bind(&args.admin, workers)?);
     let tls = tls(args)?;

@@ -1,5 +1,6 @@
 //! What was typed on the command line, as what it means: grants, limits, a program and its arguments.
 
+mod data;
 mod secrets;
 mod sugar;
 
@@ -27,6 +28,8 @@ pub(crate) struct Plan {
     /// Where relative folders of grants start.
     pub(crate) base: PathBuf,
     pub(crate) secrets: Secrets,
+    /// Where stores and volumes are kept; `None` where no folder can be named.
+    pub(crate) data: Option<PathBuf>,
     /// What wakes it, where a manifest says so.
     pub(crate) on: Vec<Trigger>,
 }
@@ -73,6 +76,7 @@ pub(crate) fn of_file(
         limits: limits(given, &LimitOverrides::default(), profile)?,
         base: here()?,
         secrets,
+        data: data::folder(given, &data::app_of(program)),
         on: Vec::new(),
     })
 }
@@ -104,6 +108,7 @@ pub(crate) fn of_manifest(
         limits: limits(given, &function.limits, profile)?,
         base,
         secrets,
+        data: data::folder(given, manifest.name.as_str()),
         on: function.on.clone(),
     })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use tombolo_cell::{PreparedFunction, policy};
 use tombolo_engine::{Engine, EngineClass, EngineOptions, Pooling, class};
-use tombolo_host::{Template, TemplateParts};
+use tombolo_host::{Data, Template, TemplateParts};
 use tombolo_sandbox::{Network, Policy};
 use tombolo_spec::{Profile, Trigger};
 
@@ -25,13 +25,18 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// Reads, compiles and loads what the arguments name, and opens its grants.
-    pub(super) fn new(args: &ServeArgs) -> Result<Prepared, Failure> {
+    ///
+    /// `workers` is the number of threads that will run functions.
+    pub(super) fn new(args: &ServeArgs, workers: usize) -> Result<Prepared, Failure> {
         let plans = plans(args)?;
+        // One app, so one folder of data.
+        let data = plans.iter().find_map(|(plan, _)| plan.data.clone()).map(Data::at);
         let mut engines = Engines::default();
         let functions = plans
             .into_iter()
-            .map(|(plan, on)| function(&plan, on, &mut engines))
-            .collect::<Result<_, _>>()?;
+            .map(|(plan, on)| function(&plan, on, &mut engines, data.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        functions.iter().try_for_each(|function| function.template.open_stores(workers))?;
         Ok(Prepared { engines: engines.0.into_values().collect(), functions })
     }
 
@@ -85,7 +90,12 @@ fn plans(args: &ServeArgs) -> Result<Vec<(Plan, Vec<Trigger>)>, Failure> {
         .collect()
 }
 
-fn function(plan: &Plan, on: Vec<Trigger>, engines: &mut Engines) -> Result<PreparedFunction, Failure> {
+fn function(
+    plan: &Plan,
+    on: Vec<Trigger>,
+    engines: &mut Engines,
+    data: Option<&Arc<Data>>,
+) -> Result<PreparedFunction, Failure> {
     let program = Program::read(&plan.program)?;
     let engine = engines.get(class(&program.info))?;
     let code = compiled::prepare(&program, &engine, true)?;
@@ -99,6 +109,7 @@ fn function(plan: &Plan, on: Vec<Trigger>, engines: &mut Engines) -> Result<Prep
         base: plan.base.clone(),
         host_env: Box::new(|name| std::env::var(name).ok()),
         secrets: plan.secrets.reader(),
+        data: data.cloned(),
         ..TemplateParts::new(&plan.function, plan.grants.clone())
     })?;
     Ok(PreparedFunction {
