@@ -13,7 +13,7 @@ use tombolo_engine::{Engine, Ticker};
 use crate::admit::Cell;
 use crate::function::{Generation, PrepareError, PreparedFunction};
 use crate::listener::{Entrance, Listener, Patience, Protocols, Tls};
-use crate::observe::{Counters, Log};
+use crate::observe::{Counters, Log, SteeringLine};
 use crate::path::DoorKind;
 use crate::worker::{Shared, Worker};
 
@@ -173,8 +173,20 @@ impl Handle {
             &shared.generation.load(),
             &shared.log,
         )?;
+        let line = SteeringLine::new("swapped").functions(next.functions.len());
         shared.generation.store(Arc::new(next));
+        shared.log.line(&line);
         Ok(())
+    }
+
+    /// Logs that new certificates are in use.
+    pub fn certificates_swapped(&self) {
+        self.shared.log.line(&SteeringLine::new("certificates-swapped"));
+    }
+
+    /// Logs why what is served stays as it is although something else was wanted.
+    pub fn reload_failed(&self, why: &str) {
+        self.shared.log.line(&SteeringLine::new("reload-failed").cause(why));
     }
 
     /// The metrics, in Prometheus' text format.

@@ -122,10 +122,11 @@ async fn supervise<C: Future>(
         if closing.has_begun() && !std::mem::replace(&mut shutting_down, true) {
             shut_down(connection.as_mut());
         }
-        if connection.as_mut().poll(cx).is_ready() {
+        let polled = connection.as_mut().poll(cx);
+        crate::worker::drop_finished_instances();
+        if polled.is_ready() {
             return Poll::Ready(());
         }
-        crate::worker::drop_finished_instances();
         while let Some(deadline) = watch.deadline(patience) {
             if deadline < timer.deadline().into_std() || timer.as_mut().poll(cx).is_ready() {
                 if deadline <= Instant::now() {

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, UnixListener};
 pub(crate) use bind::Sockets;
 pub use bind::{ListenAddress, ListenError, Listener};
 pub(crate) use connection::{Closing, Protocols};
-pub use tls::{Tls, TlsError, TlsFiles};
+pub use tls::{Tls, TlsError, TlsFiles, TlsPems};
 pub use watch::Patience;
 pub(crate) use watch::Watch;
 

@@ -135,7 +135,7 @@ impl atomics::Host for KvView<'_> {
 }
 
 impl batch::Host for KvView<'_> {
-    fn get_many(&mut self, bucket: Handle, keys: Vec<String>) -> KvResult<Vec<Option<(String, Vec<u8>)>>> {
+    fn get_many(&mut self, bucket: Handle, keys: Vec<String>) -> KvResult<ops::Found> {
         let most = self.0.template().limits().all.hostcall_fuel();
         self.read(&bucket, |connection| ops::get_many(connection, keys, most))
     }

@@ -32,6 +32,9 @@ pub(crate) struct Page {
     pub(crate) cursor: Option<u64>,
 }
 
+/// What a batch found: each key with its value, or nothing.
+pub(crate) type Found = Vec<Option<(String, Vec<u8>)>>;
+
 /// The value of a key.
 pub(crate) fn get(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>, StoreFault> {
     let mut statement = connection.prepare_cached("SELECT value FROM entries WHERE key = ?1")?;
@@ -49,7 +52,7 @@ pub(crate) fn get_many(
     connection: &Connection,
     keys: Vec<String>,
     most: ByteSize,
-) -> Result<Vec<Option<(String, Vec<u8>)>>, StoreFault> {
+) -> Result<Found, StoreFault> {
     check_batch(keys.len())?;
     let snapshot = connection.unchecked_transaction()?;
     let mut left = most.bytes();
