@@ -15,12 +15,17 @@ const PORT_RULES_MAX: usize = 1024;
 
 /// The rules of a process that runs only this function.
 pub fn policy(template: &Template) -> Policy<'_> {
-    let files = template.dirs().iter().map(|dir| FileRule {
-        fd: dir.fd(),
-        access: if dir.writable() { Access::ReadWrite } else { Access::ReadOnly },
-    });
+    let rule =
+        |fd, writable| FileRule { fd, access: if writable { Access::ReadWrite } else { Access::ReadOnly } };
+    let dirs = template.dirs().iter().map(|dir| rule(dir.fd(), dir.writable()));
+    let stores = template.stores().iter().map(|store| rule(store.fd(), store.writable()));
     let needs = NetworkNeeds::of(template.grants());
-    Policy { files: files.collect(), udp: needs.udp, network: needs.network(), ..Policy::default() }
+    Policy {
+        files: dirs.chain(stores).collect(),
+        udp: needs.udp,
+        network: needs.network(),
+        ..Policy::default()
+    }
 }
 
 /// Whether any grant needs a network. Without one, the cell gets an empty network namespace.

@@ -48,7 +48,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let exporter = args.otlp.as_ref().map(Exporter::start).transpose()?;
     raise_open_files();
     let wanted = Wanted::read(args)?;
-    let prepared = Prepared::new(&wanted)?;
+    let prepared = Prepared::new(&wanted, workers)?;
     let listeners = bind(&args.listen, workers)?;
     let (control, admin) = (bind(&args.control, workers)?, bind(&args.admin, workers)?);
     let tls = tls(args)?;
@@ -81,7 +81,14 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let handle = serving.handle();
     let asker = loader.asker()?;
     let tls = tls.map(|tls| (tls, tls_files(args)));
-    loader.follow(Reload { handle: handle.clone(), tls, args: args.clone(), engines, wanted })?;
+    loader.follow(Reload {
+        handle: handle.clone(),
+        tls,
+        args: args.clone(),
+        engines,
+        data: prepared.data,
+        wanted,
+    })?;
     addresses.iter().for_each(|address| notice!("serving on {address}"));
     runtime.block_on(signals.obey(|| asker.ask(&handle)));
     let exit = end(serving);

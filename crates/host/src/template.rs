@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tombolo_spec::{Grant, GrantId, GrantSet, Limits, Profile, Request};
 
 use crate::clock::Resolution;
+use crate::data::Data;
 use crate::egress::{NetPolicy, Network};
 use crate::env::{Environment, MissingSecret};
 use crate::fs::policy::FsPolicy;
 use crate::fs::{Blocking, Dirs, GrantedDir, OpenDirError};
 use crate::guest::Guest;
 use crate::http_out::Pool;
+use crate::kv::{GrantedStore, KvError, OpenStoreError, PrepareStoreError, Stores};
 use crate::ledger::{Ledger, RefusalSink};
 use crate::limits::HostLimits;
 use crate::stdio::Stdio;
@@ -38,6 +40,8 @@ pub struct TemplateParts {
     pub blocking: Blocking,
     /// The way out; `None` is this machine's, as far as the grants need it ([`Network::for_grants`]).
     pub network: Option<Arc<Network>>,
+    /// Where stores and volumes are kept; `None` where there are none.
+    pub data: Option<Arc<Data>>,
     /// Receives refusals as they come.
     pub refusals: Option<Arc<dyn RefusalSink>>,
 }
@@ -59,6 +63,7 @@ impl TemplateParts {
             secrets: Box::new(|_| None),
             blocking: Blocking::Inline,
             network: None,
+            data: None,
             refusals: None,
         }
     }
@@ -77,6 +82,8 @@ pub enum PrepareError {
         grant: String,
     },
     #[error(transparent)]
+    Store(#[from] PrepareStoreError),
+    #[error(transparent)]
     Secret(#[from] MissingSecret),
 }
 
@@ -91,6 +98,7 @@ pub struct Template {
     random: Option<usize>,
     network: Arc<Network>,
     pool: Pool,
+    stores: Stores,
 }
 
 impl Template {
@@ -119,6 +127,7 @@ impl Template {
                 None => Network::for_grants(&parts.grants)?,
             },
             pool: Pool::new(),
+            stores: Stores::prepare(&parts.grants, parts.data.as_deref())?,
             grants: parts.grants,
         })
     }
@@ -141,6 +150,24 @@ impl Template {
     /// The directories it sees, for the rules of the layers below.
     pub fn dirs(&self) -> &[GrantedDir] {
         &self.dirs.list
+    }
+
+    /// Opens the files of the function's stores, for `readers` threads. Call it in the process that runs the
+    /// function, before it is locked down.
+    ///
+    /// # Errors
+    /// A file that is no store, or cannot be opened.
+    pub fn open_stores(&self, readers: usize) -> Result<(), OpenStoreError> {
+        self.stores.open(readers)
+    }
+
+    /// The stores it may open, for the rules of the layers below.
+    pub fn stores(&self) -> &[GrantedStore] {
+        &self.stores.list
+    }
+
+    pub(crate) fn find_store(&self, name: &str) -> Result<usize, KvError> {
+        self.stores.find(name, &self.ledger)
     }
 
     pub(crate) fn limits(&self) -> &HostLimits {

@@ -20,6 +20,9 @@ use crate::plan::Plan;
 /// How long after its time limit a program that doesn't end is killed from outside.
 const BACKSTOP: Duration = Duration::from_secs(2);
 
+/// Threads that run the program.
+const READERS: usize = 1;
+
 /// The signal that a native program gets when nobody reads its output any more.
 const SIGPIPE: i32 = 13;
 
@@ -54,6 +57,7 @@ impl Job<'_> {
         let program = Program::load(self.engine.clone(), code, self.wasi, template)
             .map_err(|error| self.not_ready(error))?;
         let template = program.template();
+        template.open_stores(READERS)?;
         let layers = entered
             .lock_down(&Policy { require: self.require.clone(), ..policy(template) })
             .or_exit(Exit::NotPermitted)?;
