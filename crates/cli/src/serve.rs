@@ -116,6 +116,9 @@ fn bind(addresses: &[tombolo_cell::ListenAddress], workers: usize) -> anyhow::Re
 }
 
 fn tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
+    if args.tls_cert.len() != args.tls_key.len() {
+        anyhow::bail!("each --tls-cert needs its --tls-key, in the same order");
+    }
     let files = tls_files(args);
     if files.is_empty() {
         return Ok(None);
@@ -127,13 +130,7 @@ fn tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
 /// The certificates that the arguments name.
 fn tls_files(args: &ServeArgs) -> Vec<TlsFiles> {
     let files = args.tls_cert.iter().zip(&args.tls_key);
-    files
-        .map(|(certificate, key)| TlsFiles {
-            names: Vec::new(),
-            certificate: certificate.clone(),
-            key: key.clone(),
-        })
-        .collect()
+    files.map(|(certificate, key)| TlsFiles { certificate: certificate.clone(), key: key.clone() }).collect()
 }
 
 fn end(serving: Serving) -> Result<Exit, Failure> {
