@@ -52,6 +52,18 @@ fn refusals_are_compared() {
 }
 
 #[test]
+fn refusals_of_a_served_function_are_compared() {
+    let project = with_guest("rust-http-fetch", "on = [\"http * /*\"]");
+    project.write(
+        "tests/refused.toml",
+        "[[case]]\nname = \"fetches in vain\"\nrequest = { path = \"/?http://example.com/\" }\n\
+         expect.refused = [\"http GET http://example.com/\"]\n",
+    );
+    let said = project.succeeds(&["test"]);
+    assert!(said.contains("1 passed, 0 failed"), "{said}");
+}
+
+#[test]
 fn each_case_has_fresh_state_and_requests_have_all_their_parts() {
     let project = with_guest("rust-http-echo", "on = [\"http * /*\"]");
     project.write("tests/payload.bin", "from a file");
