@@ -21,14 +21,14 @@ struct Held {
 impl Held {
     fn by(dev: &Dev, temporary: &Path, project: &Project) -> Held {
         let family = family(dev.child.id());
-        let open: Vec<PathBuf> = family.iter().flat_map(|pid| entries(&format!("/proc/{pid}/fd"))).collect();
+        let open: Vec<PathBuf> = family.iter().flat_map(|pid| entries(format!("/proc/{pid}/fd"))).collect();
         let (images, others): (Vec<_>, Vec<_>) =
             open.iter().map(|path| std::fs::read_link(path).unwrap_or_default()).partition(|to| is_image(to));
         Held {
             processes: family.len(),
             descriptors: others.len(),
             images: images.len(),
-            threads: family.iter().flat_map(|pid| entries(&format!("/proc/{pid}/task"))).count(),
+            threads: family.iter().flat_map(|pid| entries(format!("/proc/{pid}/task"))).count(),
             resident: [resident(family[0]), resident(family[1])],
             files: files(temporary) + files(&project.folder),
         }
