@@ -2,8 +2,27 @@
 
 use std::time::Duration;
 
+use indicatif::ProgressBar;
+
 use super::case::Case;
 use crate::say::{bad, bold, dim, duration, good, say};
+
+/// Shows on a terminal which case is being played: the first one after a build may take a while.
+pub(super) struct Playing(ProgressBar);
+
+impl Playing {
+    pub(super) fn start(case: &Case) -> Playing {
+        let bar = ProgressBar::new_spinner().with_message(case.name.clone());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Playing(bar)
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
 
 /// The results so far.
 #[derive(Default)]
