@@ -42,7 +42,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<u8, DevError> {
             started.elapsed(),
         );
     }
-    Ok(u8::from(!tally.end()))
+    Ok(u8::from(!tally.end(args.filter.as_deref())))
 }
 
 /// An event to try a function with: that of its first test case with one, or a plain one.
