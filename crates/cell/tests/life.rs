@@ -136,6 +136,24 @@ fn an_ending_cell_answers_what_has_begun() {
 }
 
 #[test]
+fn an_ending_cell_answers_a_connection_whose_request_is_on_its_way() {
+    let cell = cell(&[CGI]);
+    let mut fresh = cell.connect();
+    let silent = cell.connect();
+    std::thread::sleep(Duration::from_millis(50));
+    let ending = std::thread::spawn(move || cell.stop());
+    std::thread::sleep(Duration::from_millis(50));
+    fresh.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n").expect("sent");
+    assert_eq!(status(&read_all(&mut fresh)), "200");
+    assert_eq!(
+        ending.join().expect("no panic"),
+        Drained::Fully,
+        "a client that says nothing is not waited for"
+    );
+    drop(silent);
+}
+
+#[test]
 fn an_ending_cell_does_not_wait_for_ever() {
     let cell = cell_with(&[FAULTS], |options| options.drain = Duration::from_millis(200));
     let mut busy = cell.connect();
