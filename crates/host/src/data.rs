@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{Mode, OFlags};
 
 use crate::kv::{OpenStoreError, Store};
+use crate::volume::{OpenVolumeError, Volume};
 
 /// A folder of data that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +27,13 @@ pub struct DataError {
 pub struct Data {
     root: PathBuf,
     stores: Mutex<BTreeMap<String, Arc<Store>>>,
+    volumes: Mutex<BTreeMap<String, Arc<Volume>>>,
 }
 
 impl Data {
     /// The data in `root`. Nothing is made before a grant needs it.
     pub fn at(root: PathBuf) -> Arc<Data> {
-        Arc::new(Data { root, stores: Mutex::default() })
+        Arc::new(Data { root, stores: Mutex::default(), volumes: Mutex::default() })
     }
 
     /// The store of this name, whose folder is made if it is not there.
@@ -43,6 +45,17 @@ impl Data {
         let store = Arc::new(Store::prepare(&self.root, name)?);
         stores.insert(name.to_owned(), Arc::clone(&store));
         Ok(store)
+    }
+
+    /// The volume of this name, which is made if it is not there, and counted.
+    pub(crate) fn volume(&self, name: &str) -> Result<Arc<Volume>, OpenVolumeError> {
+        let mut volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(volume) = volumes.get(name) {
+            return Ok(Arc::clone(volume));
+        }
+        let volume = Arc::new(Volume::open(&self.root, name)?);
+        volumes.insert(name.to_owned(), Arc::clone(&volume));
+        Ok(volume)
     }
 }
 

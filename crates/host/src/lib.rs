@@ -31,6 +31,7 @@ pub mod stdio;
 mod template;
 #[cfg(test)]
 mod testing;
+mod volume;
 
 pub use data::{Data, DataError};
 pub use egress::{Network, NetworkConfig};
@@ -41,3 +42,4 @@ pub use ledger::Ledger;
 pub use link::{link_p1, link_p2, link_p3};
 pub use stdio::Stdio;
 pub use template::{Lookup, PrepareError, Template, TemplateParts};
+pub use volume::OpenVolumeError;

@@ -76,11 +76,6 @@ pub enum PrepareError {
     Dir(#[from] OpenDirError),
     #[error("the network cannot be prepared: {0}")]
     Network(#[from] std::io::Error),
-    #[error("grant {grant:?}: volumes are not available here; grant a folder with dir instead")]
-    Volume {
-        /// The grant as it is written.
-        grant: String,
-    },
     #[error(transparent)]
     Store(#[from] PrepareStoreError),
     #[error(transparent)]
@@ -107,8 +102,7 @@ impl Template {
     /// # Errors
     /// A directory that cannot be opened, a secret that is not there.
     pub fn prepare(parts: TemplateParts) -> Result<Template, PrepareError> {
-        refuse_volumes(&parts.grants)?;
-        let dirs = Dirs::open(&parts.grants, &parts.base, parts.blocking)?;
+        let dirs = Dirs::open(&parts.grants, &parts.base, parts.data.as_deref(), parts.blocking)?;
         Ok(Template {
             ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
             limits: HostLimits::new(parts.limits),
@@ -211,16 +205,6 @@ impl Template {
     }
 }
 
-/// A volume needs a place and a quota, which nothing here gives it; without them the guest would miss a folder that
-/// its grants promise.
-fn refuse_volumes(grants: &GrantSet) -> Result<(), PrepareError> {
-    let volume = grants.iter().find(|(_, grant)| matches!(grant, Grant::Volume { .. }));
-    match volume {
-        Some((id, _)) => Err(PrepareError::Volume { grant: id.text().to_owned() }),
-        None => Ok(()),
-    }
-}
-
 /// The finest clock that a grant gives.
 fn clock(grants: &GrantSet) -> Resolution {
     let steps = grants.iter().filter_map(|(_, grant)| match grant {
@@ -246,7 +230,7 @@ mod tests {
                         No such file or directory (os error 2)";
         assert_eq!(error, expected);
         let error = prepare(&["volume cache as /cache 64MiB"]).map(drop).unwrap_err().to_string();
-        assert!(error.contains("volumes are not available here"), "{error}");
+        assert!(error.contains("there is no folder for data; name one with --data"), "{error}");
         let error = prepare(&["secret token reveal"]).map(drop).unwrap_err().to_string();
         assert!(error.contains("the secret \"token\" is granted but not known here"), "{error}");
         assert!(prepare(&["dir /etc/hostname as /x read"]).is_err(), "a file is no directory");

@@ -84,6 +84,8 @@ pub enum Reason {
     OutsideDir,
     /// A FIFO, socket or device, which no grant opens.
     SpecialFile(&'static str),
+    /// The volume holds as much as it may.
+    Full,
     /// The machine failed: no fault of the guest's.
     Machine(String),
     /// A limit of the function, as it is written.
@@ -107,6 +109,7 @@ impl fmt::Display for Reason {
             Reason::ReadOnly => f.write_str("it is granted for reading only"),
             Reason::OutsideDir => f.write_str("the path leads out of the granted directory"),
             Reason::SpecialFile(kind) => write!(f, "it is a {kind}, which is never opened"),
+            Reason::Full => f.write_str("the volume is full"),
             Reason::Machine(what) => f.write_str(what),
             Reason::Limit { name, value } => write!(f, "the limit {name}={value} is reached"),
         }
