@@ -4,10 +4,11 @@
 //! which is bounded in length and in time. No queue is shared between functions.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tombolo_engine::{MemoryShare, SharedMemory};
 
 use crate::refusal::Shortage;
 
@@ -24,15 +25,21 @@ pub(crate) struct Gate {
 pub(crate) struct Cell {
     instances: Arc<Semaphore>,
     instances_max: usize,
-    memory_bytes_max: u64,
-    memory_bytes: AtomicU64,
+    memory: Arc<SharedMemory>,
 }
 
 /// The right to run one instance; leaving is dropping it.
 pub(crate) struct Pass {
     _function: OwnedSemaphorePermit,
     _instance: OwnedSemaphorePermit,
-    _memory: MemoryShare,
+    memory: Option<MemoryShare>,
+}
+
+impl Pass {
+    /// The memory that the instance begins with, once: for its budget, which gives it back with the instance.
+    pub(crate) fn take_memory(&mut self) -> Option<MemoryShare> {
+        self.memory.take()
+    }
 }
 
 impl Gate {
@@ -45,12 +52,12 @@ impl Gate {
 
     /// Waits for a place in the function and in the cell, and takes `memory_bytes` of the cell's memory.
     pub(crate) async fn enter(&self, cell: &Arc<Cell>, memory_bytes: u64) -> Result<Pass, Shortage> {
-        let memory = MemoryShare::take(cell, memory_bytes).ok_or(Shortage::Memory)?;
+        let memory = cell.memory.share(memory_bytes).ok_or(Shortage::Memory)?;
         let (function, instance) = match self.enter_now(cell) {
             Some(places) => places,
             None => self.wait(cell).await?,
         };
-        Ok(Pass { _function: function, _instance: instance, _memory: memory })
+        Ok(Pass { _function: function, _instance: instance, memory: Some(memory) })
     }
 
     /// Requests that wait now.
@@ -91,8 +98,7 @@ impl Cell {
         Arc::new(Cell {
             instances: Arc::new(Semaphore::new(instances_max)),
             instances_max,
-            memory_bytes_max: memory_bytes,
-            memory_bytes: AtomicU64::new(0),
+            memory: SharedMemory::new(memory_bytes),
         })
     }
 
@@ -103,27 +109,7 @@ impl Cell {
 
     /// Bytes of guest memory that running instances have taken, and how many they may.
     pub(crate) fn memory_bytes(&self) -> (u64, u64) {
-        (self.memory_bytes.load(Relaxed), self.memory_bytes_max)
-    }
-}
-
-/// Part of the cell's memory, given back on drop.
-pub(crate) struct MemoryShare {
-    cell: Arc<Cell>,
-    bytes: u64,
-}
-
-impl MemoryShare {
-    fn take(cell: &Arc<Cell>, bytes: u64) -> Option<MemoryShare> {
-        let before = cell.memory_bytes.fetch_add(bytes, Relaxed);
-        let share = MemoryShare { cell: Arc::clone(cell), bytes };
-        (before.saturating_add(bytes) <= cell.memory_bytes_max).then_some(share)
-    }
-}
-
-impl Drop for MemoryShare {
-    fn drop(&mut self) {
-        self.cell.memory_bytes.fetch_sub(self.bytes, Relaxed);
+        (self.memory.used_bytes(), self.memory.bytes_max())
     }
 }
 

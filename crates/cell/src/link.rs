@@ -56,7 +56,7 @@ impl Linkers {
     }
 }
 
-/// Memory that an instance of `code` has from its start, in bytes; the most there can be when that is not known.
+/// Memory that an instance of `code` has from its start in memories and tables, in bytes; the most there can be when that is not known.
 pub(crate) fn initial_memory_bytes(code: &Code) -> u64 {
     let required = match code {
         Code::Module(module) => Some(module.resources_required()),
@@ -65,12 +65,16 @@ pub(crate) fn initial_memory_bytes(code: &Code) -> u64 {
     required.map_or(u64::MAX, |required| {
         let pages =
             u64::from(required.num_memories).saturating_mul(required.max_initial_memory_size.unwrap_or(0));
-        pages.saturating_mul(PAGE_BYTES)
+        let elements =
+            u64::from(required.num_tables).saturating_mul(required.max_initial_table_size.unwrap_or(0));
+        pages.saturating_mul(PAGE_BYTES).saturating_add(elements.saturating_mul(TABLE_ELEMENT_BYTES))
     })
 }
 
 /// WebAssembly counts memory in pages of this size.
 const PAGE_BYTES: u64 = 64 * 1024;
+/// What a table's element counts for.
+const TABLE_ELEMENT_BYTES: u64 = 8;
 
 fn component_entry(pre: wasmtime::component::InstancePre<Guest>) -> wasmtime::Result<Entry> {
     if let Ok(entry) = ServicePre::new(pre.clone()) {

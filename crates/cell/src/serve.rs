@@ -13,9 +13,9 @@ use tombolo_engine::{Engine, Ticker};
 use crate::admit::Cell;
 use crate::function::{Generation, PrepareError, PreparedFunction};
 use crate::listener::{Entrance, Listener, Patience, Protocols, Tls};
-use crate::observe::{Counters, Log};
+use crate::observe::{Counters, Log, SteeringLine};
 use crate::path::DoorKind;
-use crate::worker::{Shared, Worker};
+use crate::worker::{Shared, Worker, drop_finished_instances};
 
 /// How a cell serves.
 pub struct ServeOptions {
@@ -173,8 +173,20 @@ impl Handle {
             &shared.generation.load(),
             &shared.log,
         )?;
+        let line = SteeringLine::new("swapped").functions(next.functions.len());
         shared.generation.store(Arc::new(next));
+        shared.log.line(&line);
         Ok(())
+    }
+
+    /// Logs that new certificates are in use.
+    pub fn certificates_swapped(&self) {
+        self.shared.log.line(&SteeringLine::new("certificates-swapped"));
+    }
+
+    /// Logs why what is served stays as it is although something else was wanted.
+    pub fn reload_failed(&self, why: &str) {
+        self.shared.log.line(&SteeringLine::new("reload-failed").cause(why));
     }
 
     /// The metrics, in Prometheus' text format.
@@ -223,6 +235,10 @@ fn work(
             let lines = Rc::clone(&worker.lines);
             async move { lines.keep_flushing().await }
         });
+        let sender = tokio::task::spawn_local({
+            let outbox = Rc::clone(&worker.outbox);
+            async move { outbox.keep_sending(drop_finished_instances).await }
+        });
         let serve = |entrance: Entrance| {
             tokio::task::spawn_local(entrance.serve(
                 Rc::clone(&worker),
@@ -238,6 +254,8 @@ fn work(
             worker.idle().await;
         };
         let drained = tokio::time::timeout(plan.drain, drain).await.is_ok();
+        sender.abort();
+        worker.outbox.send();
         flusher.abort();
         worker.lines.flush();
         Ok(drained)

@@ -13,7 +13,7 @@ use wasmtime::Store;
 
 use crate::admit;
 use crate::function::Generation;
-use crate::listener::Closing;
+use crate::listener::{Closing, Outbox};
 use crate::observe::{Counters, Lines, Log};
 use crate::refusal::Shortage;
 
@@ -45,6 +45,7 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) lines: Rc<Lines>,
     pub(crate) closing: Rc<Closing>,
+    pub(crate) outbox: Rc<Outbox>,
     connections: Rc<Connections>,
 }
 
@@ -52,7 +53,14 @@ impl Worker {
     pub(crate) fn new(index: usize, shared: Arc<Shared>) -> Rc<Worker> {
         let lines = Lines::new(shared.log.clone());
         LINES.set(Some(Rc::clone(&lines)));
-        Rc::new(Worker { index, shared, lines, closing: Rc::default(), connections: Rc::default() })
+        Rc::new(Worker {
+            index,
+            shared,
+            lines,
+            closing: Rc::default(),
+            outbox: Rc::default(),
+            connections: Rc::default(),
+        })
     }
 
     /// The functions that answer now.

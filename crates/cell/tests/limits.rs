@@ -52,8 +52,19 @@ fn a_guest_that_traps_or_exits_is_an_error_of_the_server() {
 fn a_guest_that_breaks_http_is_a_bad_gateway() {
     check(&[], "/no-answer", "502", "without an answer");
     check(&[], "/error", "502", "InternalError");
-    check(&[], "/drop-body", "502", "guest broke HTTP");
     check(&[], "/status?101", "502", "status is 101");
+}
+
+/// Whether the guest is done before its head leaves is for the scheduler to say; either way the client can tell.
+#[test]
+fn a_guest_that_does_not_finish_its_body_is_a_bad_gateway_or_cut_off() {
+    let cell = cell(&[FAULTS]);
+    let answer = cell.get("/drop-body");
+    match status(&answer) {
+        "502" => drop(cell.log.wait_for(&["/drop-body", "guest broke HTTP"])),
+        "200" => assert!(!answer.ends_with("0\r\n\r\n") && !answer.contains("content-length"), "{answer}"),
+        _ => panic!("{answer}"),
+    }
 }
 
 #[test]
@@ -104,6 +115,34 @@ fn more_than_the_concurrency_waits_and_more_than_the_queue_is_sent_away() {
 fn a_cell_without_memory_left_sends_away() {
     let cell = cell_with(&[FAULTS], |options| options.memory_bytes = 1024);
     assert_eq!(status(&cell.get("/")), "503");
+}
+
+#[test]
+fn growth_comes_out_of_the_cells_memory_and_is_given_back() {
+    const MIB: u64 = 1 << 20;
+    let cell = cell_with(&[Function { limits: &["memory=1GiB"], ..FAULTS }], |options| {
+        options.memory_bytes = 32 * MIB;
+    });
+    assert_eq!(status(&cell.get("/")), "200");
+    let answer = cell.get("/memory?64");
+    assert_eq!(status(&answer), "503", "not its own fault: {answer}");
+    cell.log.wait_for(&["/memory", "\"refusal\":\"busy\"", "memory"]);
+    assert_eq!(status(&cell.get("/")), "200");
+    let mut holder = cell.connect();
+    holder.write_all(b"GET /hold?24 HTTP/1.1\r\nhost: x\r\n\r\n").expect("sent");
+    read_until(&mut holder, "holding\n");
+    assert!(used_memory(&cell) > 24 * MIB);
+    assert_eq!(status(&cell.get("/memory?16")), "503", "another one holds it");
+    drop(holder);
+    cell.log.wait_for(&["/hold", "the client left"]);
+    assert_eq!(status(&cell.get("/memory?16")), "502", "there is room again; it only gives no answer");
+    assert_eq!(used_memory(&cell), 0);
+}
+
+fn used_memory(cell: &common::Cell) -> u64 {
+    let metrics = cell.handle().metrics();
+    let value = metrics.lines().find_map(|line| line.strip_prefix("tombolo_guest_memory_bytes "));
+    value.and_then(|text| text.parse().ok()).expect("the metric")
 }
 
 #[test]

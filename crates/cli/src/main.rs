@@ -48,6 +48,7 @@ fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Wit(args) => own(tombolo_dev::cli::wit(&args)),
         Command::Completions(args) => man::completions(&args),
         Command::Man(args) => man::man(&args),
+        Command::Loader(args) => serve::load(&args),
         Command::CompilerChild { arguments } => Ok(compile::child(&arguments)),
     }
 }

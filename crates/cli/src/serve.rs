@@ -1,11 +1,17 @@
 //! `tombolo serve`: arguments → plans → compiled code → opened grants and sockets → lock down → serve.
 
+mod loader;
+mod message;
 mod prepare;
+mod reload;
+mod wanted;
+mod watch;
 
 use std::io;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tombolo_cell::{Drained, Listener, Patience, ServeOptions, Serving, Tls, TlsFiles, serve as serve_cell};
 use tombolo_sandbox::lock_down;
 
@@ -14,6 +20,11 @@ use crate::exit::{Exit, Failure, OrExit};
 use crate::notice;
 
 use prepare::Prepared;
+use reload::{Loader, Reload};
+use wanted::Wanted;
+
+pub(crate) use loader::load;
+pub(crate) use reload::LOADER_COMMAND;
 
 /// Instances that one cell runs at once at most.
 const INSTANCES_MAX: usize = 900;
@@ -27,7 +38,10 @@ const CONNECTIONS_MAX: usize = 20_000;
 /// Whatever keeps the server from starting: nothing is accepted then.
 pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let workers = args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let prepared = Prepared::new(args)?;
+    let loader = Loader::start()?;
+    raise_open_files();
+    let wanted = Wanted::read(args)?;
+    let prepared = Prepared::new(&wanted)?;
     let listeners = bind(&args.listen, workers)?;
     let (control, admin) = (bind(&args.control, workers)?, bind(&args.admin, workers)?);
     let tls = tls(args)?;
@@ -39,11 +53,12 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
 
     lock_down(&prepared.policy()).or_exit(Exit::NotPermitted)?;
+    let engines = prepared.engines;
     let serving = serve_cell(ServeOptions {
-        engines: prepared.engines,
+        engines: engines.all(),
         functions: prepared.functions,
         listeners,
-        tls,
+        tls: tls.clone(),
         control,
         admin,
         workers,
@@ -54,9 +69,20 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         drain: args.drain,
         log: Box::new(io::stderr()),
     })?;
+    let handle = serving.handle();
+    let asker = loader.asker()?;
+    let tls = tls.map(|tls| (tls, tls_files(args)));
+    loader.follow(Reload { handle: handle.clone(), tls, args: args.clone(), engines, wanted })?;
     addresses.iter().for_each(|address| notice!("serving on {address}"));
-    runtime.block_on(signals.wait());
+    runtime.block_on(signals.obey(|| asker.ask(&handle)));
     end(serving)
+}
+
+/// Each connection is a descriptor. The soft limit is kept low for programs that call `select`, which this is not.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Without it the server serves as many as there are.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 fn bind(addresses: &[tombolo_cell::ListenAddress], workers: usize) -> anyhow::Result<Vec<Listener>> {
@@ -66,13 +92,24 @@ fn bind(addresses: &[tombolo_cell::ListenAddress], workers: usize) -> anyhow::Re
 }
 
 fn tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
-    match (&args.tls_cert, &args.tls_key) {
-        (Some(certificate), Some(key)) => {
-            let files = TlsFiles { names: Vec::new(), certificate: certificate.clone(), key: key.clone() };
-            Ok(Some(Tls::load(&[files])?))
-        }
-        _ => Ok(None),
+    let files = tls_files(args);
+    if files.is_empty() {
+        return Ok(None);
     }
+    let pems = files.iter().map(TlsFiles::read).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(Tls::load(&pems)?))
+}
+
+/// The certificates that the arguments name.
+fn tls_files(args: &ServeArgs) -> Vec<TlsFiles> {
+    let files = args.tls_cert.iter().zip(&args.tls_key);
+    files
+        .map(|(certificate, key)| TlsFiles {
+            names: Vec::new(),
+            certificate: certificate.clone(),
+            key: key.clone(),
+        })
+        .collect()
 }
 
 fn end(serving: Serving) -> Result<Exit, Failure> {
@@ -83,10 +120,11 @@ fn end(serving: Serving) -> Result<Exit, Failure> {
     Ok(Exit::Program(0))
 }
 
-/// The signals that end a server in good order.
+/// The signals that a server obeys.
 struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -94,13 +132,18 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn wait(mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    /// Until one says to end; `SIGHUP` says to reload.
+    async fn obey(mut self, reload: impl Fn()) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => reload(),
+            }
         }
     }
 }

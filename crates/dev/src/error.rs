@@ -42,6 +42,11 @@ pub enum DevError {
     /// The server that answers requests in `dev` and `test`.
     #[error("the server {what}{output}")]
     Server { what: String, output: String },
+    /// An address that `dev` cannot have.
+    #[error(
+        "cannot listen on {address}: {source}; stop the other process, or choose another address with --listen"
+    )]
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
     /// The terminal.
     #[error("cannot ask on this terminal: {0}")]
     Terminal(String),

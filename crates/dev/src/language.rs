@@ -82,7 +82,8 @@ impl Language {
                 "GOOS=wasip1 GOARCH=wasm go build -trimpath -buildvcs=false -ldflags='-s -w' -o {name}.wasm ."
             ),
             Language::Js | Language::Ts => {
-                "test -d node_modules || npm install --no-audit --no-fund && npm run build".to_owned()
+                "test node_modules/.package-lock.json -nt package.json || npm install --no-audit --no-fund && npm run build"
+                    .to_owned()
             }
             Language::Python => format!("componentize-py -d wit -w function componentize app -o {name}.wasm"),
             Language::Zig => format!(

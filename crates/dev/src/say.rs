@@ -42,11 +42,12 @@ pub(crate) fn colour(place: usize) -> Style {
     colours[place % colours.len()].clone().for_stderr()
 }
 
-/// `850 ms`, `2.4 s`.
+/// `640 µs`, `850 ms`, `2.4 s`.
 pub(crate) fn duration(time: Duration) -> String {
-    match time.as_millis() {
-        ms @ 0..1000 => format!("{ms} ms"),
-        ms => format!("{:.1} s", ms as f64 / 1000.0),
+    match time.as_micros() {
+        us @ 0..1000 => format!("{us} µs"),
+        us @ 1000..1_000_000 => format!("{} ms", us / 1000),
+        us => format!("{:.1} s", us as f64 / 1_000_000.0),
     }
 }
 

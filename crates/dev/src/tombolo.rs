@@ -53,6 +53,11 @@ impl Tombolo {
         Ok(Tombolo { program })
     }
 
+    /// Its file.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// A command of it.
     pub(crate) fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.program);

@@ -9,6 +9,7 @@ use tombolo_spec::{LimitName, Limits};
 use wasmtime::ResourceLimiter;
 
 use crate::limits::LimitHit;
+use crate::shared::MemoryShare;
 use crate::ticker::TICK;
 
 /// Bytes that one table element takes.
@@ -29,6 +30,8 @@ pub struct Budget {
     deadline: Option<Instant>,
     output_bytes: u64,
     hit: Option<LimitHit>,
+    share: Option<MemoryShare>,
+    is_starved: bool,
 }
 
 /// Data of a store that carries a [`Budget`].
@@ -49,6 +52,8 @@ impl Budget {
             deadline: None,
             output_bytes: 0,
             hit: None,
+            share: None,
+            is_starved: false,
             limits: limits.clone(),
         }
     }
@@ -61,6 +66,16 @@ impl Budget {
     /// Bytes of memories and tables in use.
     pub fn memory_bytes(&self) -> u64 {
         self.memory_bytes
+    }
+
+    /// From here on memory also comes out of what the instances of the process share.
+    pub fn draw_from(&mut self, share: MemoryShare) {
+        self.share = Some(share);
+    }
+
+    /// Whether the guest was refused memory that its own limit would have let it have.
+    pub fn is_starved(&self) -> bool {
+        self.is_starved
     }
 
     /// Processor time used, as of the last tick.
@@ -105,6 +120,17 @@ impl Budget {
         self.cpu_max.is_some() || self.deadline.is_some()
     }
 
+    /// Accounts for `bytes` in all; whether the process has as much left.
+    fn take_memory(&mut self, bytes: u64) -> bool {
+        let taken = self.share.as_mut().is_none_or(|share| share.cover(bytes));
+        if taken {
+            self.memory_bytes = bytes;
+        } else {
+            self.is_starved = true;
+        }
+        taken
+    }
+
     /// At a tick: `used` is the processor time so far where the call is metered, else a tick is charged.
     pub(crate) fn tick(&mut self, used: Option<Duration>) -> Result<(), LimitHit> {
         self.cpu = used.unwrap_or(self.cpu.saturating_add(TICK));
@@ -137,8 +163,7 @@ impl ResourceLimiter for Budget {
             self.refuse(LimitName::Memory);
             return Ok(false);
         }
-        self.memory_bytes = used;
-        Ok(true)
+        Ok(self.take_memory(used))
     }
 
     fn table_growing(
@@ -161,8 +186,11 @@ impl ResourceLimiter for Budget {
             self.refuse(LimitName::Memory);
             return Ok(false);
         }
-        (self.table_elements, self.memory_bytes) = (elements, bytes);
-        Ok(true)
+        let taken = self.take_memory(bytes);
+        if taken {
+            self.table_elements = elements;
+        }
+        Ok(taken)
     }
 
     fn instances(&self) -> usize {

@@ -18,6 +18,7 @@ mod meter;
 mod options;
 mod pool;
 mod seal;
+mod shared;
 mod target;
 mod ticker;
 
@@ -34,6 +35,7 @@ pub use meter::{Metered, metered, metered_call};
 pub use options::{EngineClass, EngineOptions, Pooling};
 pub use pool::{MemoryPlan, PoolSize};
 pub use seal::{Authenticated, SEAL_BYTES, SealError, SealKey, seal};
+pub use shared::{MemoryShare, SharedMemory};
 pub use target::{Target, UnknownTarget};
 pub use ticker::{TICK, Ticker, TickerGuard};
 

@@ -20,7 +20,7 @@ const MAGIC: &[u8; 8] = b"tombolo1";
 /// Read in pieces that stay in the processor's cache, and take few first touches of fresh memory.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Larger files are not compiled code of ours.
-const FILE_BYTES_MAX: u64 = 4 << 30;
+pub(crate) const FILE_BYTES_MAX: u64 = 4 << 30;
 
 /// A node's key for seals: 32 secret bytes.
 #[derive(Clone)]
@@ -39,11 +39,14 @@ impl std::fmt::Debug for SealKey {
     }
 }
 
-/// Compiled code in an open file whose seal was checked. Only [`Authenticated::open`] makes one.
+/// Compiled code in an open file whose seal was checked: by this process ([`Authenticated::open`]), or by the one that
+/// it trusts with that ([`Authenticated::handed_over`]).
 #[derive(Debug)]
 pub struct Authenticated {
     pub(crate) file: File,
     pub(crate) kind: Kind,
+    /// The file cannot be opened again by its path: the process is locked down.
+    pub(crate) copy: bool,
 }
 
 /// Why a file is not taken for our compiled code.
@@ -90,9 +93,17 @@ impl Authenticated {
         let expected: [u8; 32] = seal[9..].try_into().map_err(|_| SealError::Mismatch)?;
         // blake3::Hash compares in constant time.
         match mac.finalize() == blake3::Hash::from(expected) {
-            true => Ok(Authenticated { file, kind }),
+            true => Ok(Authenticated { file, kind, copy: false }),
             false => Err(SealError::Mismatch),
         }
+    }
+
+    /// The file of another process' `Authenticated`, as it came over a socket that only that process writes to.
+    ///
+    /// For a process that is locked down and cannot read the key: whoever started it, and holds all of its rights and
+    /// more, has checked the seal. Never for a file that came from anywhere else, since its code will be executed.
+    pub fn handed_over(file: File, kind: Kind) -> Authenticated {
+        Authenticated { file, kind, copy: true }
     }
 
     /// Whether the code is a module's or a component's.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Request, Response};
-use tombolo_engine::TickerGuard;
+use tombolo_engine::{HasBudget, MemoryShare, TickerGuard};
 use tombolo_host::stdio::{Input, Output};
 use tombolo_host::{Guest, Stdio};
 use wasmtime_wasi::I32Exit;
@@ -60,16 +60,18 @@ pub(crate) async fn invoke(
     door: &Door,
     call: &Call,
     function: &Arc<Function>,
-    pass: Pass,
+    mut pass: Pass,
     request: Request<RequestBody>,
 ) -> Result<Answer, Refusal> {
     let ticks = door.worker.shared.ticks()?;
+    let memory = pass.take_memory();
     let setting = |stdin: Input, stdout: Output| Setting {
         ticks,
-        guest: function.template.instantiate(Stdio { stdin, stdout, stderr: log(function, call) }),
+        guest: guest(function, Stdio { stdin, stdout, stderr: log(function, call) }, memory),
         pass,
         limits: running::Limits {
             began: Instant::now(),
+            request: call.id().0,
             time: function.limits.time,
             body_bytes: function.limits.body_bytes,
             time_is_up: function.limits.time_is_up,
@@ -86,6 +88,14 @@ pub(crate) async fn invoke(
     };
     let response = running.head().await?;
     Ok(Answer { response, running, function: Arc::clone(function) })
+}
+
+fn guest(function: &Function, stdio: Stdio, memory: Option<MemoryShare>) -> Guest {
+    let mut guest = function.template.instantiate(stdio);
+    if let Some(memory) = memory {
+        guest.budget().draw_from(memory);
+    }
+    guest
 }
 
 fn log(function: &Function, call: &Call) -> Output {

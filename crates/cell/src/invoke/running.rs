@@ -15,12 +15,13 @@ use http::Response;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tombolo_engine::{Fault, LimitHit, TickerGuard};
+use tombolo_host::ledger::attributed;
 use tombolo_spec::LimitName;
 use wasmtime_wasi_http::Error;
 
 use super::head::Head;
 use crate::admit::Pass;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Shortage};
 
 /// Frames of a response's body, as the guest makes them.
 pub(crate) type Frames = UnsyncBoxBody<bytes::Bytes, Error>;
@@ -46,6 +47,8 @@ pub(crate) struct Running {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) began: Instant,
+    /// The request's number.
+    pub(crate) request: u64,
     pub(crate) time: Option<Duration>,
     pub(crate) body_bytes: u64,
     /// What is said when the time is up.
@@ -60,6 +63,7 @@ impl Running {
         body_too_large: Option<Arc<AtomicBool>>,
         limits: Limits,
     ) -> Running {
+        let guest = attributed(Some(limits.request), guest);
         Running { guest: Some(Box::pin(guest)), ended: None, head, pass, body_too_large, limits }
     }
 
@@ -188,6 +192,7 @@ pub(crate) fn refusal(fault: Fault) -> Refusal {
         Fault::Limit(hit) if matches!(hit.name, LimitName::Cpu | LimitName::Time) => {
             Refusal::TimedOut(hit.to_string())
         }
+        Fault::Starved => Refusal::Busy(Shortage::Memory),
         Fault::Limit(hit) => Refusal::LimitHit(hit.to_string()),
         Fault::Trap(_) | Fault::Link(_) | Fault::Host(_) => Refusal::Trapped(fault.to_string()),
     }

@@ -24,6 +24,31 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// What [`TlsFiles`] hold.
+#[derive(Clone)]
+pub struct TlsPems {
+    /// Where it was read, for messages.
+    pub files: TlsFiles,
+    /// The chain, PEM.
+    pub certificate: Vec<u8>,
+    /// The private key, PEM.
+    pub key: Vec<u8>,
+}
+
+impl TlsFiles {
+    /// Reads both files.
+    ///
+    /// # Errors
+    /// [`TlsError::File`].
+    pub fn read(&self) -> Result<TlsPems, TlsError> {
+        let read = |file: &PathBuf| {
+            std::fs::read(file)
+                .map_err(|error| TlsError::File { file: file.clone(), problem: error.to_string() })
+        };
+        Ok(TlsPems { certificate: read(&self.certificate)?, key: read(&self.key)?, files: self.clone() })
+    }
+}
+
 /// TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -46,12 +71,12 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files; call it before the process is locked down.
+    /// TLS with these certificates.
     ///
     /// # Errors
     /// [`TlsError`], naming the file.
-    pub fn load(files: &[TlsFiles]) -> Result<Tls, TlsError> {
-        let certificates = Arc::new(Certificates(ArcSwap::from_pointee(Set::load(files)?)));
+    pub fn load(pems: &[TlsPems]) -> Result<Tls, TlsError> {
+        let certificates = Arc::new(Certificates(ArcSwap::from_pointee(Set::load(pems)?)));
         let resolver: Arc<dyn ResolvesServerCert> = certificates.clone();
         let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -61,12 +86,12 @@ impl Tls {
         Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), certificates })
     }
 
-    /// Takes new certificates for the connections to come. What was loaded stays if they cannot be read.
+    /// Takes new certificates for the connections to come. Opens nothing. What was loaded stays if they are no good.
     ///
     /// # Errors
     /// As [`Tls::load`].
-    pub fn reload(&self, files: &[TlsFiles]) -> Result<(), TlsError> {
-        self.certificates.0.store(Arc::new(Set::load(files)?));
+    pub fn reload(&self, pems: &[TlsPems]) -> Result<(), TlsError> {
+        self.certificates.0.store(Arc::new(Set::load(pems)?));
         Ok(())
     }
 
@@ -96,18 +121,18 @@ impl ResolvesServerCert for Certificates {
 }
 
 impl Set {
-    fn load(files: &[TlsFiles]) -> Result<Set, TlsError> {
+    fn load(pems: &[TlsPems]) -> Result<Set, TlsError> {
         let mut set = Set { by_name: ResolvesServerCertUsingSni::new(), fallback: None };
-        for entry in files {
-            let key = certified_key(&entry.certificate, &entry.key)?;
-            for name in &entry.names {
+        for pem in pems {
+            let key = certified_key(pem)?;
+            for name in &pem.files.names {
                 set.by_name.add(name, key.clone()).map_err(|error| TlsError::Name {
-                    file: entry.certificate.clone(),
+                    file: pem.files.certificate.clone(),
                     name: name.clone(),
                     problem: error.to_string(),
                 })?;
             }
-            if entry.names.is_empty() {
+            if pem.files.names.is_empty() {
                 set.fallback = Some(Arc::new(key));
             }
         }
@@ -115,15 +140,16 @@ impl Set {
     }
 }
 
-fn certified_key(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
+fn certified_key(pem: &TlsPems) -> Result<CertifiedKey, TlsError> {
+    let (certificate, key) = (&pem.files.certificate, &pem.files.key);
     let problem = |file: &Path, problem: String| TlsError::File { file: file.into(), problem };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    let chain = CertificateDer::pem_slice_iter(&pem.certificate)
+        .collect::<Result<Vec<_>, _>>()
         .map_err(|error| problem(certificate, error.to_string()))?;
     if chain.is_empty() {
         return Err(problem(certificate, "it holds no certificate; expected a PEM file".into()));
     }
-    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| problem(key, error.to_string()))?;
+    let key_der = PrivateKeyDer::from_pem_slice(&pem.key).map_err(|error| problem(key, error.to_string()))?;
     let signing =
         ring::sign::any_supported_type(&key_der).map_err(|error| problem(key, error.to_string()))?;
     let certified = CertifiedKey::new(chain, signing);

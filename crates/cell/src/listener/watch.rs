@@ -20,14 +20,12 @@ pub struct Patience {
     pub idle: Duration,
     /// Without reading a byte of a response that waits to be sent.
     pub write: Duration,
-    /// Without sending a byte of a body that the guest waits for.
-    pub body: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Patience {
         let seconds = Duration::from_secs;
-        Patience { head: seconds(10), idle: seconds(75), write: seconds(30), body: seconds(30) }
+        Patience { head: seconds(10), idle: seconds(75), write: seconds(30) }
     }
 }
 

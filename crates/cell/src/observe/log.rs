@@ -164,6 +164,33 @@ pub(crate) struct GuestLine<'a> {
     pub(crate) dropped: u64,
 }
 
+/// What became of a wish to serve something else.
+#[derive(Serialize)]
+pub(crate) struct SteeringLine<'a> {
+    time: Timestamp,
+    event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    functions: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+}
+
+impl<'a> SteeringLine<'a> {
+    pub(crate) fn new(event: &'static str) -> SteeringLine<'a> {
+        SteeringLine { time: Timestamp::now(), event, functions: None, cause: None }
+    }
+
+    /// How many functions are served now.
+    pub(crate) fn functions(self, functions: usize) -> SteeringLine<'a> {
+        SteeringLine { functions: Some(functions), ..self }
+    }
+
+    /// Why not.
+    pub(crate) fn cause(self, cause: &'a str) -> SteeringLine<'a> {
+        SteeringLine { cause: Some(cause), ..self }
+    }
+}
+
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }

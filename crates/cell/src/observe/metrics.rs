@@ -90,7 +90,35 @@ fn functions(page: &mut Page, called: &[(&Function, Totals)], unrouted: &Totals)
     for (name, totals) in named() {
         page.histogram("tombolo_start_duration_seconds", name, &totals.start);
     }
+    grants(page, called);
     state(page, called);
+}
+
+/// What a function's present revision used its grants for. A grant of no text stands for none.
+fn grants(page: &mut Page, called: &[(&Function, Totals)]) {
+    let reports: Vec<_> =
+        called.iter().map(|(function, _)| (&*function.name, function.template.ledger().report())).collect();
+    page.family("tombolo_grant_uses_total", "counter", "What a grant allowed.");
+    for (name, report) in &reports {
+        for grant in report.grants.iter().filter(|grant| grant.used > 0) {
+            let labels = [("function", *name), ("grant", &grant.grant)];
+            page.value("tombolo_grant_uses_total", &labels, grant.used);
+        }
+    }
+    let family = "tombolo_grant_refusals_total";
+    page.family(
+        family,
+        "counter",
+        "What was refused, by the grant that came closest; without one if none did.",
+    );
+    for (name, report) in &reports {
+        for grant in report.grants.iter().filter(|grant| grant.refused > 0) {
+            page.value(family, &[("function", *name), ("grant", &grant.grant)], grant.refused);
+        }
+        if report.refused_without_grant > 0 {
+            page.value(family, &[("function", *name), ("grant", "")], report.refused_without_grant);
+        }
+    }
 }
 
 fn state(page: &mut Page, called: &[(&Function, Totals)]) {

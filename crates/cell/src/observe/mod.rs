@@ -6,10 +6,12 @@ mod guest_log;
 mod id;
 mod log;
 pub(crate) mod metrics;
+mod refused;
 mod time;
 
 pub(crate) use call::Call;
 pub(crate) use counters::Counters;
 pub(crate) use guest_log::GuestLog;
 pub(crate) use id::{RequestId, TRACEPARENT};
-pub(crate) use log::{Lines, Log};
+pub(crate) use log::{Lines, Log, SteeringLine};
+pub use refused::RefusalLog;

@@ -65,6 +65,9 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// A server's loader, with the server's arguments.
+    #[command(name = crate::serve::LOADER_COMMAND, hide = true)]
+    Loader(Box<ServeArgs>),
 }
 
 /// Show what a program is, what it asks for and what it would get

@@ -49,7 +49,7 @@ pub(crate) struct RunArgs {
 }
 
 /// Grants and limits, as grant lines or as short forms of them.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Debug, Default, Clone)]
 #[command(next_help_heading = "Grants and limits")]
 pub(crate) struct ProgramArgs {
     /// Grant one thing, in the words of a manifest: 'http GET https://api.example.com/v1/*'

@@ -11,8 +11,9 @@ use super::ProgramArgs;
 /// Serve functions over HTTP, with a fresh instance for each request
 ///
 /// Serves one program on every path, or with -f the functions of a manifest on their routes. SIGTERM and Ctrl-C let
-/// requests that have begun end, then the exit code is 0.
-#[derive(Args, Debug)]
+/// requests that have begun end, then the exit code is 0. SIGHUP reads the manifest, the components and the
+/// certificates again and swaps without dropping a request; what cannot be loaded is logged, and the old goes on.
+#[derive(Args, Debug, Clone)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) grants: ProgramArgs,
@@ -44,6 +45,10 @@ pub(crate) struct ServeArgs {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+
+    /// Reload when the manifest or a component changes, as SIGHUP does
+    #[arg(long)]
+    pub(crate) watch: bool,
 
     /// Threads that serve [default: one for each processor]
     #[arg(long, value_name = "N")]

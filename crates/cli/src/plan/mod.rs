@@ -14,7 +14,8 @@ use crate::exit::{Exit, Failure};
 
 pub(crate) use secrets::Secrets;
 
-/// What `tombolo run` will do.
+/// What `tombolo run` will do, or a function of `tombolo serve`.
+#[derive(Clone)]
 pub(crate) struct Plan {
     /// The artifact.
     pub(crate) program: PathBuf,
@@ -88,35 +89,88 @@ pub(crate) fn of_manifest(
     given: &ProgramArgs,
     profile: Profile,
 ) -> Result<Plan, Failure> {
-    let manifest = read_manifest(file)?;
-    let function = manifest.function(name).ok_or_else(|| unknown_function(file, name, &manifest))?;
-    let base = std::path::absolute(file).with_context(|| format!("{}: no folder", file.display()))?;
-    let base = base.parent().unwrap_or(Path::new("/")).to_owned();
-    let (added, secrets) = sugar::grants(given)?;
-    Ok(Plan {
-        program: artifact(function, &base, name)?,
-        function: name.to_owned(),
-        arguments: std::iter::once(name.to_owned())
-            .chain(function.args.iter().cloned())
-            .chain(rest)
-            .collect(),
-        grants: join(function.grants.resolve(&host_path(&base)?), added.resolve(&host_path(&here()?)?)),
-        limits: limits(given, &function.limits, profile)?,
-        base,
-        secrets,
-        on: function.on.clone(),
-    })
+    OpenManifest::read(file)?.plan(name, rest, given, profile)
 }
 
-/// Reads a manifest.
-///
-/// # Errors
-/// The file cannot be read, or all its problems.
-pub(crate) fn read_manifest(file: &Path) -> Result<Manifest, Failure> {
-    let shown = file.display().to_string();
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("{shown}: the manifest cannot be read"))?;
-    Ok(Manifest::parse(&text, &shown)?)
+/// A manifest with the folders where its paths, and those of the command line, start.
+#[derive(Clone)]
+pub(crate) struct OpenManifest {
+    file: PathBuf,
+    text: String,
+    manifest: Manifest,
+    base: PathBuf,
+    here: PathBuf,
+}
+
+impl OpenManifest {
+    /// Reads a manifest from its file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or all its problems.
+    pub(crate) fn read(file: &Path) -> Result<OpenManifest, Failure> {
+        let base = std::path::absolute(file).with_context(|| format!("{}: no folder", file.display()))?;
+        let base = base.parent().unwrap_or(Path::new("/")).to_owned();
+        let text = read_text(file)?;
+        let manifest = parse(&text, file)?;
+        Ok(OpenManifest { file: file.to_owned(), text, manifest, base, here: here()? })
+    }
+
+    /// Another text of the same manifest. Opens nothing.
+    ///
+    /// # Errors
+    /// All its problems.
+    pub(crate) fn with_text(&self, text: &str) -> Result<OpenManifest, Failure> {
+        let manifest = parse(text, &self.file)?;
+        Ok(OpenManifest { manifest, text: text.to_owned(), ..self.clone() })
+    }
+
+    /// What was read.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The names of its functions.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.manifest.functions.keys().map(|name| &**name)
+    }
+
+    /// As [`of_manifest`].
+    ///
+    /// # Errors
+    /// As [`of_manifest`].
+    pub(crate) fn plan(
+        &self,
+        name: &str,
+        rest: Vec<String>,
+        given: &ProgramArgs,
+        profile: Profile,
+    ) -> Result<Plan, Failure> {
+        let function =
+            self.manifest.function(name).ok_or_else(|| unknown_function(&self.file, name, &self.manifest))?;
+        let (added, secrets) = sugar::grants(given)?;
+        let own = function.grants.resolve(&host_path(&self.base)?);
+        Ok(Plan {
+            program: artifact(function, &self.base, name)?,
+            function: name.to_owned(),
+            arguments: std::iter::once(name.to_owned())
+                .chain(function.args.iter().cloned())
+                .chain(rest)
+                .collect(),
+            grants: join(own, added.resolve(&host_path(&self.here)?)),
+            limits: limits(given, &function.limits, profile)?,
+            base: self.base.clone(),
+            secrets,
+            on: function.on.clone(),
+        })
+    }
+}
+
+fn read_text(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("{}: the manifest cannot be read", file.display()))
+}
+
+fn parse(text: &str, file: &Path) -> anyhow::Result<Manifest> {
+    Ok(Manifest::parse(text, &file.display().to_string())?)
 }
 
 fn unknown_function(file: &Path, name: &str, manifest: &Manifest) -> Failure {

@@ -1,43 +1,45 @@
-//! From a program or a manifest to functions that a cell can serve, all opened and loaded.
+//! From plans to functions that a cell can serve, all opened and loaded.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use tombolo_cell::{PreparedFunction, policy};
-use tombolo_engine::{Engine, EngineClass, EngineOptions, Pooling, class};
-use tombolo_host::{Template, TemplateParts};
+use tombolo_cell::{PreparedFunction, RefusalLog, policy};
+use tombolo_engine::{Authenticated, Engine, EngineClass, EngineOptions, Pooling, class};
+use tombolo_host::{Lookup, Template, TemplateParts};
 use tombolo_sandbox::{Network, Policy};
-use tombolo_spec::{Profile, Trigger};
 
-use crate::args::ServeArgs;
+use super::wanted::Wanted;
 use crate::compiled;
 use crate::exit::{Exit, Failure, OrExit};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::program::Program;
 
 /// Everything that serving needs of the file system.
 pub(super) struct Prepared {
-    pub(super) engines: Vec<Engine>,
+    pub(super) engines: Engines,
     pub(super) functions: Vec<PreparedFunction>,
 }
 
 impl Prepared {
-    /// Reads, compiles and loads what the arguments name, and opens its grants.
-    pub(super) fn new(args: &ServeArgs) -> Result<Prepared, Failure> {
-        let plans = plans(args)?;
+    /// Reads, compiles and loads what is wanted, and opens its grants.
+    pub(super) fn new(wanted: &Wanted) -> Result<Prepared, Failure> {
         let mut engines = Engines::default();
-        let functions = plans
-            .into_iter()
-            .map(|(plan, on)| function(&plan, on, &mut engines))
+        let functions = wanted
+            .plans
+            .iter()
+            .map(|plan| {
+                let compiled = Compiled::new(plan, &mut engines)?;
+                function(plan, compiled, &engines, plan.secrets.reader())
+            })
             .collect::<Result<_, _>>()?;
-        Ok(Prepared { engines: engines.0.into_values().collect(), functions })
+        Ok(Prepared { engines, functions })
     }
 
-    /// The kernel's rules for a process that runs all these functions: what any of them may do.
+    /// The kernel's rules for a process that runs all these functions: what any of them may do. Functions that take
+    /// their place come later, with their code.
     pub(super) fn policy(&self) -> Policy<'_> {
-        let mut whole = Policy { given_sockets: true, ..Policy::default() };
+        let mut whole = Policy { given_sockets: true, late_code: true, ..Policy::default() };
         for function in &self.functions {
             let own = policy(&function.template);
             whole.files.extend(own.files);
@@ -49,11 +51,17 @@ impl Prepared {
 }
 
 /// One engine for each class in use.
-#[derive(Default)]
-struct Engines(HashMap<&'static str, Engine>);
+#[derive(Default, Clone)]
+pub(super) struct Engines(HashMap<&'static str, Engine>);
 
 impl Engines {
-    fn get(&mut self, class: EngineClass) -> Result<Engine, Failure> {
+    /// The engines.
+    pub(super) fn all(&self) -> Vec<Engine> {
+        self.0.values().cloned().collect()
+    }
+
+    /// The engine of a class, made if there is none yet.
+    fn make(&mut self, class: EngineClass) -> Result<Engine, Failure> {
         if let Some(engine) = self.0.get(class.name()) {
             return Ok(engine.clone());
         }
@@ -61,36 +69,49 @@ impl Engines {
         self.0.insert(class.name(), engine.clone());
         Ok(engine)
     }
+
+    fn get(&self, class: EngineClass) -> Result<&Engine, Failure> {
+        let missing = || {
+            anyhow!(
+                "a program of WASI {} needs an engine that this server was not started with; start it again",
+                match class {
+                    EngineClass::Plain => "0.1 or 0.2",
+                    EngineClass::Concurrent => "0.3",
+                }
+            )
+        };
+        Ok(self.0.get(class.name()).ok_or_else(missing)?)
+    }
 }
 
-fn plans(args: &ServeArgs) -> Result<Vec<(Plan, Vec<Trigger>)>, Failure> {
-    let Some(manifest) = &args.manifest else {
-        let program = args.program.as_deref().unwrap_or(Path::new(""));
-        let everything = "http * /*".parse().map_err(|error| anyhow!("{error}"))?;
-        return Ok(vec![(
-            plan::of_file(program, Vec::new(), &args.grants, Profile::Serve)?,
-            vec![everything],
-        )]);
-    };
-    let names: Vec<String> =
-        plan::read_manifest(manifest)?.functions.keys().map(ToString::to_string).collect();
-    names
-        .iter()
-        .map(|name| plan::of_manifest(manifest, name, Vec::new(), &args.grants, Profile::Serve))
-        .map(|plan| {
-            let plan = plan?;
-            let on = plan.on.clone();
-            Ok((plan, on))
-        })
-        .collect()
+/// A function's program as machine code.
+pub(super) struct Compiled {
+    /// The program's digest.
+    pub(super) revision: String,
+    pub(super) class: EngineClass,
+    pub(super) code: Authenticated,
 }
 
-fn function(plan: &Plan, on: Vec<Trigger>, engines: &mut Engines) -> Result<PreparedFunction, Failure> {
-    let program = Program::read(&plan.program)?;
-    let engine = engines.get(class(&program.info))?;
-    let code = compiled::prepare(&program, &engine, true)?;
+impl Compiled {
+    /// Reads a plan's program and compiles it, or finds it compiled.
+    pub(super) fn new(plan: &Plan, engines: &mut Engines) -> Result<Compiled, Failure> {
+        let program = Program::read(&plan.program)?;
+        let class = class(&program.info);
+        let code = compiled::prepare(&program, &engines.make(class)?, true)?;
+        Ok(Compiled { revision: program.info.digest.to_string(), class, code })
+    }
+}
+
+/// Loads a function's code and opens its grants.
+pub(super) fn function(
+    plan: &Plan,
+    compiled: Compiled,
+    engines: &Engines,
+    secrets: Lookup,
+) -> Result<PreparedFunction, Failure> {
+    let engine = engines.get(compiled.class)?.clone();
     let code = engine
-        .load(code)
+        .load(compiled.code)
         .map_err(|error| anyhow!("{}: {error}", plan.program.display()))
         .or_exit(Exit::NotPermitted)?;
     let template = Template::prepare(TemplateParts {
@@ -98,13 +119,14 @@ fn function(plan: &Plan, on: Vec<Trigger>, engines: &mut Engines) -> Result<Prep
         limits: plan.limits.clone(),
         base: plan.base.clone(),
         host_env: Box::new(|name| std::env::var(name).ok()),
-        secrets: plan.secrets.reader(),
+        secrets,
+        refusals: Some(RefusalLog::new(&compiled.revision)),
         ..TemplateParts::new(&plan.function, plan.grants.clone())
     })?;
     Ok(PreparedFunction {
         name: plan.function.clone(),
-        revision: program.info.digest.to_string(),
-        on,
+        revision: compiled.revision,
+        on: plan.on.clone(),
         engine,
         code,
         template: Arc::new(template),

@@ -60,13 +60,13 @@ fn fault(function: &Function, inspection: &Inspection) -> Option<String> {
     ))
 }
 
-/// The kinds of grant that imports ask for and the manifest does not give: `dir or volume`, `http`.
+/// The kinds of grant that imports ask for and the manifest does not give, each once: `dir`, `volume`, `http`.
 fn ungranted(inspection: &Inspection) -> Vec<String> {
     let mut kinds: Vec<String> = Vec::new();
-    for need in inspection.needs.iter().filter(|need| need.grant == "needed" && !need.granted) {
-        let kind = need.needs.join(" or ");
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
+    let unserved = inspection.needs.iter().filter(|need| need.grant == "needed" && !need.granted);
+    for kind in unserved.flat_map(|need| &need.needs) {
+        if !kinds.contains(kind) {
+            kinds.push(kind.clone());
         }
     }
     kinds
@@ -133,9 +133,11 @@ mod tests {
                 ("wasi:filesystem/preopens@0.2.6", &["dir", "volume"], "needed", false),
                 ("wasi:filesystem/types@0.2.12", &["dir", "volume"], "needed", false),
                 ("wasi:http/outgoing-handler@0.2.6", &["http"], "needed", true),
+                ("wasi:sockets/ip-name-lookup@0.2.6", &["dns", "udp connect"], "needed", false),
+                ("wasi:sockets/udp@0.2.6", &["udp connect"], "needed", false),
                 ("wasi:clocks/wall-clock@0.2.6", &["clock"], "refines", false),
             ],
         );
-        assert_eq!(ungranted(&found), ["dir or volume"]);
+        assert_eq!(ungranted(&found), ["dir", "volume", "dns", "udp connect"]);
     }
 }

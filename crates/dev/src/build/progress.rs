@@ -105,7 +105,7 @@ fn built_lines(name: &str, built: &Built, verbose: bool) -> String {
     let mut text = format!("{how}\n  {}, {} {wasi}, {}\n", size(found.bytes), found.kind, found.digest);
     if !built.ungranted.is_empty() {
         let kinds = built.ungranted.join(", ");
-        text += &format!("  {} its imports ask for more than is granted: {kinds}\n", warning("note"));
+        text += &format!("  {} no grant for what it imports: {kinds}; calls are refused\n", warning("note"));
     }
     if verbose {
         text += &indented(&built.output, 2);

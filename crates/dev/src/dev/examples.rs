@@ -1,11 +1,13 @@
 //! What a first-time user needs to see: where it serves, and how to call each function by hand.
 
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use tombolo_spec::{Function, Name, Trigger};
 
+use super::server::Place;
 use crate::project::Project;
 use crate::say::{bold, colour, dim};
 
@@ -30,7 +32,11 @@ pub(super) fn page(project: &Project, listen: SocketAddr) -> String {
             let _ = writeln!(text, "  {coloured}  by name\n    {}", dim(command(project, name)));
         }
     }
-    text + "r build again · t send an event · l show or hide requests · q stop"
+    text += &dim(format!("builds again when a file below {} changes", shown(&project.root))).to_string();
+    if std::io::stdin().is_terminal() {
+        text += "\nr build again · t send an event · l show or hide requests · q stop";
+    }
+    text
 }
 
 /// The functions that events wake, in the order of the manifest.
@@ -54,9 +60,9 @@ fn by_hand(project: &Project, name: &Name, trigger: &Trigger, listen: SocketAddr
             format!("curl {method}{host}http://{listen}{}", example_path(&route.path.to_string()))
         }
         None => format!(
-            "t, or: curl --unix-socket {} -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-source: /by-hand' -H 'ce-type: {}' \
+            "curl --unix-socket {} -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-source: /by-hand' -H 'ce-type: {}' \
              -d 21.5 http://localhost/events/{name}",
-            shown(&project.state_dir().join("control.sock")),
+            shown(&Place::known_as(project)),
             trigger.kind(),
         ),
     }
@@ -75,7 +81,11 @@ fn example_path(pattern: &str) -> String {
 /// From the current folder, if it is below.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    match path.strip_prefix(here) {
+        Ok(here) if here.as_os_str().is_empty() => "this folder".to_owned(),
+        Ok(below) => below.display().to_string(),
+        Err(_) => path.display().to_string(),
+    }
 }
 
 #[cfg(test)]

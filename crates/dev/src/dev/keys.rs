@@ -1,7 +1,7 @@
 //! Single keys from a terminal, which gets its mode back in the end.
 
 use std::io::{IsTerminal, Read};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
@@ -14,7 +14,7 @@ pub(super) struct Keys {
 
 impl Keys {
     /// Sends each key as an event from now on.
-    pub(super) fn read(events: Sender<Event>) -> Keys {
+    pub(super) fn read(events: SyncSender<Event>) -> Keys {
         let stdin = std::io::stdin();
         let former = if stdin.is_terminal() { tcgetattr(&stdin).ok() } else { None };
         let Some(mut mode) = former.clone() else { return Keys { former: None } };

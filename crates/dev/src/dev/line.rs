@@ -18,12 +18,18 @@ pub(crate) enum Line {
         micros: u64,
         cause: Option<String>,
     },
+    /// The server answers from now on.
+    Serving,
+    /// The server has loaded anew.
+    Swapped,
+    /// The server could not load anew, and serves what it served.
+    ReloadFailed { cause: String },
     /// Anything else, as it is.
     Other(String),
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "lowercase")]
+#[serde(tag = "event", rename_all = "kebab-case")]
 enum Written {
     Guest {
         function: String,
@@ -47,6 +53,11 @@ enum Written {
         duration_us: u64,
         cause: Option<String>,
     },
+    Swapped,
+    ReloadFailed {
+        #[serde(default)]
+        cause: String,
+    },
 }
 
 impl Line {
@@ -58,6 +69,9 @@ impl Line {
             Ok(Written::Request { function, method, path, status, duration_us, cause }) => {
                 Line::Request { function, method, path, status, micros: duration_us, cause }
             }
+            Ok(Written::Swapped) => Line::Swapped,
+            Ok(Written::ReloadFailed { cause }) => Line::ReloadFailed { cause },
+            Err(_) if text.starts_with("tombolo: serving on ") => Line::Serving,
             Err(_) => Line::Other(text.to_owned()),
         }
     }
@@ -81,7 +95,11 @@ mod tests {
             Line::parse(request),
             Line::Request { function: None, status: 404, micros: 12, .. }
         ));
-        for other in ["", "plain", "{}", "{\"event\":\"swapped\"}"] {
+        assert_eq!(Line::parse(r#"{"time":"x","event":"swapped","functions":1}"#), Line::Swapped);
+        let failed = Line::parse(r#"{"time":"x","event":"reload-failed","cause":"why"}"#);
+        assert_eq!(failed, Line::ReloadFailed { cause: "why".to_owned() });
+        assert_eq!(Line::parse("tombolo: serving on 127.0.0.1:8080"), Line::Serving);
+        for other in ["", "plain", "{}", "{\"event\":\"certificates-swapped\"}"] {
             assert_eq!(Line::parse(other), Line::Other(other.to_owned()));
         }
     }

@@ -1,11 +1,11 @@
 //! `tombolo dev`: build, serve, watch; one task owns all state and takes [`Event`]s.
 //!
 //! ```text
-//!           change                    all built                 ended
-//! Idle ───────────────▶ Building ───────────────▶ swap (SIGHUP) ───────▶ started anew by the next good build
-//!   ▲                      │  │ change: build again afterwards
-//!   └── failed: say why ───┘  ▼
-//!       (the last good version serves on)
+//!            change                 all built
+//!  idle ───────────────▶ building ───────────────▶ swapping (see stage) ──▶ idle
+//!   ▲                       │  a change meanwhile: build again afterwards
+//!   └─── failed: say why ───┘
+//!        (the last good version serves on)
 //! ```
 
 mod client;
@@ -14,11 +14,14 @@ mod keys;
 mod line;
 pub(crate) mod server;
 mod session;
+mod show;
+mod socket;
+mod stage;
 mod stop;
 mod watch;
 
 use std::path::PathBuf;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 
 use crate::build::Outcomes;
 use crate::cli::DevArgs;
@@ -27,8 +30,14 @@ use crate::project::Project;
 use crate::tombolo::Tombolo;
 
 use keys::Keys;
+use server::Server;
 use session::Session;
+use socket::Socket;
+use stage::Stage;
 use watch::Watch;
+
+/// Events that wait at most: a server that logs faster than a terminal shows has to wait.
+const EVENTS_MAX: usize = 1024;
 
 /// Everything that can happen.
 enum Event {
@@ -36,8 +45,12 @@ enum Event {
     Changed,
     /// A build came to its end; the project as it was then.
     Built(Box<Project>, Result<Outcomes, DevError>),
-    /// The server said something.
-    Said(String),
+    /// A server answers from now on, or will not. Servers have numbers.
+    Started(u32, Box<Result<Server, DevError>>),
+    /// A server said something.
+    Said(u32, String),
+    /// A server will say nothing any more.
+    Ended(u32),
     /// A key was pressed.
     Key(u8),
     /// A signal, or the end of the terminal.
@@ -47,20 +60,18 @@ enum Event {
 /// Runs until told to stop.
 pub(crate) fn run(args: &DevArgs) -> Result<u8, DevError> {
     let project = Project::open(&args.manifest)?;
-    let (sender, events) = channel();
+    let socket = Socket::bind(args.listen)?;
+    let (sender, events) = sync_channel(EVENTS_MAX);
     stop::on_signals(sender.clone())?;
     let keys = Keys::read(sender.clone());
     let watch = Watch::start(&project, sender.clone())?;
-    let mut session = Session::new(Tombolo::current()?, manifest(args)?, args.listen, sender, watch);
+    let tombolo = Tombolo::current()?;
+    let stage = Stage::new(tombolo.clone(), socket, sender.clone());
+    let mut session = Session::new(tombolo, manifest(args)?, sender, watch, stage);
     session.build();
     for event in events {
-        match event {
-            Event::Changed => session.changed(),
-            Event::Built(project, outcomes) => session.built(*project, outcomes),
-            Event::Said(line) => session.said(&line),
-            Event::Key(key) if Session::is_quit(key) => break,
-            Event::Key(key) => session.key(key),
-            Event::Stop => break,
+        if !session.take(event) {
+            break;
         }
     }
     session.end();

@@ -1,9 +1,11 @@
 //! A serving `tombolo` as a child process: started, asked, told to load anew, stopped.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use rustix::process::{Pid, Signal};
 
-use super::client::{self, Address};
+use super::client;
 use crate::child;
 use crate::error::DevError;
 use crate::project::Project;
@@ -27,14 +29,68 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Lines that are kept for whoever asks after the end.
 const KEPT_LINES_MAX: usize = 10_000;
 
+/// The public socket of a server for a test.
+const PUBLIC: &str = "http.sock";
+
 /// A running server.
 pub(crate) struct Server {
     child: Mutex<Child>,
-    listen: Address,
     control: PathBuf,
     readers: Vec<JoinHandle<()>>,
     kept: Arc<Mutex<Vec<String>>>,
+    is_ready: Arc<AtomicBool>,
 }
+
+/// What a server says.
+pub(crate) enum Said<'a> {
+    Line(&'a str),
+    /// Nothing any more.
+    Nothing,
+}
+
+/// Where a server of a session has its control socket and its data.
+pub(crate) struct Place {
+    state: PathBuf,
+    number: u32,
+}
+
+impl Place {
+    pub(super) fn new(project: &Project, number: u32) -> Place {
+        Place { state: project.state_dir(), number }
+    }
+
+    /// What every control socket of the session is known as, one after the other.
+    pub(super) fn known_as(project: &Project) -> PathBuf {
+        project.state_dir().join("control.sock")
+    }
+
+    /// From the state folder.
+    fn control(&self) -> String {
+        format!("control-{}.sock", self.number)
+    }
+
+    /// Makes this server's control socket the one that everybody knows.
+    pub(super) fn announce(&self) -> Result<(), DevError> {
+        let (next, known) = (self.state.join("control.next"), self.state.join("control.sock"));
+        // Left behind by a session that was killed.
+        let _ = std::fs::remove_file(&next);
+        std::os::unix::fs::symlink(self.control(), &next)
+            .and_then(|()| std::fs::rename(&next, &known))
+            .map_err(DevError::file("make", &known))
+    }
+
+    /// Takes away what the server leaves behind. What is not there any more is no loss.
+    pub(super) fn clear(&self) {
+        let known = self.state.join("control.sock");
+        if std::fs::read_link(&known).is_ok_and(|to| to == Path::new(&self.control())) {
+            let _ = std::fs::remove_file(&known);
+        }
+        let _ = std::fs::remove_file(self.state.join(self.control()));
+    }
+}
+
+/// Hands standard input on as a socket in the way of systemd (sd_listen_fds(3)), which needs the process's own number.
+const WITH_SOCKET: &str = r#"export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" "$@" 3<&0 </dev/null"#;
 
 impl Server {
     /// For one test: on sockets in `fresh`, which is also all that it can remember anything in.
@@ -43,78 +99,70 @@ impl Server {
         project: &Project,
         fresh: &Path,
     ) -> Result<Server, DevError> {
-        let socket = fresh.join("http.sock");
+        let (socket, control) = (fresh.join(PUBLIC), fresh.join("control.sock"));
         let mut command = tombolo.command("serve");
-        command.arg("--listen").arg(format!("unix:{}", socket.display()));
-        Server::start(command, project, Address::Unix(socket), &fresh.join("control.sock"), fresh, |_| {})
+        command.stdin(Stdio::null()).arg("--listen").arg(format!("unix:{}", socket.display()));
+        command.arg("--control").arg(format!("unix:{}", control.display()));
+        Server::start(command, project, control, fresh, |_| {})
     }
 
-    /// For a developer: on `listen`, with a control socket in the project's folder; every line goes to `on_line`.
+    /// For a developer: accepts from `socket`; all that it says goes to `on`.
     pub(crate) fn start_for(
         tombolo: &Tombolo,
         project: &Project,
-        listen: std::net::SocketAddr,
-        on_line: impl Fn(&str) + Clone + Send + 'static,
+        socket: OwnedFd,
+        place: &Place,
+        on: impl Fn(Said<'_>) + Clone + Send + 'static,
     ) -> Result<Server, DevError> {
-        let state = project.state_dir();
-        std::fs::create_dir_all(&state).map_err(DevError::file("make", &state))?;
-        let mut command = tombolo.command("serve");
-        command.arg("--listen").arg(listen.to_string());
-        Server::start(
-            command,
-            project,
-            Address::Tcp(listen),
-            &state.join("control.sock"),
-            &state.join("data"),
-            on_line,
-        )
+        std::fs::create_dir_all(&place.state).map_err(DevError::file("make", &place.state))?;
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", WITH_SOCKET]).arg(tombolo.program()).args(["serve", "--listen", "systemd"]);
+        // A socket's path has a hundred bytes; a project's folder can be deeper.
+        let state = place.state.strip_prefix(&project.root).unwrap_or(&place.state);
+        command.arg("--control").arg(format!("unix:{}", state.join(place.control()).display()));
+        command.stdin(socket);
+        let control = place.state.join(place.control());
+        Server::start(command, project, control, &place.state.join("data"), on)
     }
 
     fn start(
         mut command: Command,
         project: &Project,
-        listen: Address,
-        control: &Path,
+        control: PathBuf,
         data: &Path,
-        on_line: impl Fn(&str) + Clone + Send + 'static,
+        on: impl Fn(Said<'_>) + Clone + Send + 'static,
     ) -> Result<Server, DevError> {
-        command
-            .arg("-f")
-            .arg(&project.manifest_path)
-            .arg("--control")
-            .arg(format!("unix:{}", control.display()));
+        command.arg("-f").arg(&project.manifest_path);
         command.env("XDG_DATA_HOME", data).env("XDG_STATE_HOME", data).current_dir(&project.root);
         // Its own process group: a terminal's Ctrl-C is for whoever started it, who then stops it in order.
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| DevError::Start {
             program: "tombolo serve".to_owned(),
             source,
             remedy: "is this tombolo complete?".to_owned(),
         })?;
-        let kept = Arc::new(Mutex::new(Vec::new()));
-        let streams: [Option<Box<dyn Read + Send>>; 2] = [
-            child.stdout.take().map(|out| Box::new(out) as _),
-            child.stderr.take().map(|err| Box::new(err) as _),
-        ];
-        let readers = streams
-            .into_iter()
-            .flatten()
-            .map(|stream| reader(stream, Arc::clone(&kept), on_line.clone()))
-            .collect();
-        let server = Server { child: Mutex::new(child), listen, control: control.to_owned(), readers, kept };
+        let (kept, is_ready) = (Arc::default(), Arc::default());
+        let log = child.stderr.take().map(|log| reader(log, Arc::clone(&kept), Arc::clone(&is_ready), on));
+        let readers = log.into_iter().collect();
+        let server = Server { child: Mutex::new(child), control, readers, kept, is_ready };
         server.wait_until_ready()?;
         Ok(server)
     }
 
-    /// Sends a request to the public side.
-    pub(crate) fn request(&self, request: Request<Vec<u8>>) -> Result<Response<Bytes>, DevError> {
-        client::send(&self.listen, request).map_err(|why| self.error(&format!("did not answer: {why}")))
+    /// Sends a request to the public side of a server for a test.
+    pub(crate) fn request(
+        &self,
+        fresh: &Path,
+        request: Request<Vec<u8>>,
+    ) -> Result<Response<Bytes>, DevError> {
+        let socket = fresh.join(PUBLIC);
+        client::send(&socket, request).map_err(|why| self.error(&format!("did not answer: {why}")))
     }
 
     /// Sends an event to the control socket.
     pub(crate) fn event(&self, request: Request<Vec<u8>>) -> Result<Response<Bytes>, DevError> {
-        let control = Address::Unix(self.control.clone());
-        client::send(&control, request).map_err(|why| self.error(&format!("did not take the event: {why}")))
+        client::send(&self.control, request)
+            .map_err(|why| self.error(&format!("did not take the event: {why}")))
     }
 
     /// Tells it to load the manifest and the components anew.
@@ -130,7 +178,7 @@ impl Server {
     /// Stops it in order, and gives all that it said.
     pub(crate) fn stop(mut self) -> Result<Vec<String>, DevError> {
         self.signal(Signal::TERM);
-        if self.wait(STOP_TIME).is_none() {
+        if self.wait().is_none() {
             return Err(self.error("did not stop when told to"));
         }
         for reader in self.readers.drain(..) {
@@ -142,7 +190,7 @@ impl Server {
 
     fn wait_until_ready(&self) -> Result<(), DevError> {
         let begun = Instant::now();
-        while !(self.listen.answers() && Address::Unix(self.control.clone()).answers()) {
+        while !self.is_ready.load(Ordering::Acquire) {
             if let Some(end) = self.ended() {
                 return Err(self.error(&format!("did not start ({end})")));
             }
@@ -151,15 +199,15 @@ impl Server {
             }
             std::thread::sleep(LOOK_AGAIN);
         }
-        // A socket that answers may be another's, while this one could not have it.
-        self.ended().map_or(Ok(()), |end| Err(self.error(&format!("did not start ({end})"))))
+        Ok(())
     }
 
-    fn wait(&self, time: Duration) -> Option<String> {
+    /// How it ended, if it does in time.
+    pub(crate) fn wait(&self) -> Option<String> {
         let begun = Instant::now();
         loop {
             match self.ended() {
-                None if begun.elapsed() < time => std::thread::sleep(LOOK_AGAIN),
+                None if begun.elapsed() < STOP_TIME => std::thread::sleep(LOOK_AGAIN),
                 ended => return ended,
             }
         }
@@ -185,7 +233,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.signal(Signal::TERM);
-        if self.wait(STOP_TIME).is_none() {
+        if self.wait().is_none() {
             let mut child = lock(&self.child);
             // Whatever fails here, the process is gone or not ours.
             let _ = child.kill();
@@ -195,20 +243,25 @@ impl Drop for Server {
 }
 
 fn reader(
-    stream: Box<dyn Read + Send>,
+    log: ChildStderr,
     kept: Arc<Mutex<Vec<String>>>,
-    on_line: impl Fn(&str) + Send + 'static,
+    is_ready: Arc<AtomicBool>,
+    on: impl Fn(Said<'_>) + Send + 'static,
 ) -> JoinHandle<()> {
     std::thread::spawn(move || {
-        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+        for line in BufReader::new(log).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).into_owned();
-            on_line(&line);
+            if Line::parse(&line) == Line::Serving {
+                is_ready.store(true, Ordering::Release);
+            }
+            on(Said::Line(&line));
             let mut kept = lock(&kept);
             if kept.len() >= KEPT_LINES_MAX {
                 kept.drain(..KEPT_LINES_MAX / 2);
             }
             kept.push(line);
         }
+        on(Said::Nothing);
     })
 }
 

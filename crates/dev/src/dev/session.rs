@@ -1,37 +1,35 @@
 //! The state of a session, and what each event does to it.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
 
-use super::server::{Line, Server};
+use super::line::Line;
+use super::show::show;
+use super::stage::{Stage, Version};
 use super::watch::Watch;
 use super::{Event, examples};
 use crate::build::{Builder, Detail, Options, Outcome, Outcomes, Progress, Sources};
 use crate::error::DevError;
 use crate::project::Project;
-use crate::say::{bad, bold, colour, dim, duration, good, say, warning};
+use crate::say::{bad, bold, dim, good, say};
 use crate::test;
 use crate::tombolo::Tombolo;
 
 /// One `tombolo dev`.
 pub(super) struct Session {
-    tombolo: Tombolo,
     builder: Arc<Builder>,
     manifest: PathBuf,
-    listen: SocketAddr,
-    events: Sender<Event>,
+    events: SyncSender<Event>,
     watch: Watch,
+    stage: Stage,
     /// What was built last, or is being built.
     sources: Option<Sources>,
     is_building: bool,
+    /// Whether to build as soon as what is under way has come to its end.
+    is_build_wanted: bool,
     changed_since: Option<Instant>,
-    /// What serves, as it was when it was built.
-    serving: Option<(Project, Server)>,
-    /// The digests that serve.
-    digests: Vec<String>,
     shows_requests: bool,
     is_choosing_event: bool,
 }
@@ -40,44 +38,47 @@ impl Session {
     pub(super) fn new(
         tombolo: Tombolo,
         manifest: PathBuf,
-        listen: SocketAddr,
-        events: Sender<Event>,
+        events: SyncSender<Event>,
         watch: Watch,
+        stage: Stage,
     ) -> Session {
         Session {
-            builder: Arc::new(Builder::for_session(tombolo.clone())),
-            tombolo,
+            builder: Arc::new(Builder::for_session(tombolo)),
             manifest,
-            listen,
             events,
             watch,
+            stage,
             sources: None,
             is_building: false,
-            changed_since: Some(Instant::now()),
-            serving: None,
-            digests: Vec::new(),
+            is_build_wanted: false,
+            changed_since: None,
             shows_requests: true,
             is_choosing_event: false,
         }
     }
 
-    /// Files changed: builds if that makes a difference.
-    pub(super) fn changed(&mut self) {
-        self.watch.refresh();
-        let project = match Project::open(&self.manifest) {
-            Ok(project) => project,
-            Err(error) => return self.failed(&error),
-        };
-        // Builds write files too; a file that has its old content back is no change either.
-        if self.sources.is_none() || Sources::read(&project).ok() != self.sources {
-            self.changed_since.get_or_insert_with(Instant::now);
+    /// Takes an event; whether the session goes on.
+    pub(super) fn take(&mut self, event: Event) -> bool {
+        match event {
+            Event::Changed => self.changed(),
+            Event::Built(project, outcomes) => self.built(*project, outcomes),
+            Event::Said(number, line) => self.said(number, &line),
+            Event::Ended(number) => self.stage.ended(number),
+            Event::Started(number, server) => self.stage.started(number, *server),
+            Event::Key(b'q' | 0x04) | Event::Stop => return false,
+            Event::Key(key) => self.key(key),
+        }
+        if self.is_build_wanted {
             self.build();
         }
+        true
     }
 
-    /// Starts a build, unless one is under way: then another follows it.
+    /// Builds, or makes sure that it is done as soon as it can be: a version on its way is read from its files.
     pub(super) fn build(&mut self) {
-        if self.is_building {
+        self.changed_since.get_or_insert_with(Instant::now);
+        self.is_build_wanted = self.is_building || self.stage.is_busy();
+        if self.is_build_wanted {
             return;
         }
         let project = match Project::open(&self.manifest) {
@@ -96,8 +97,27 @@ impl Session {
         });
     }
 
+    /// Stops what was started.
+    pub(super) fn end(self) {
+        self.builder.cancel();
+        self.stage.end();
+    }
+
+    /// Files changed: builds if that makes a difference.
+    fn changed(&mut self) {
+        self.watch.refresh();
+        let project = match Project::open(&self.manifest) {
+            Ok(project) => project,
+            Err(error) => return self.failed(&error),
+        };
+        // Builds write files too; a file that has its old content back is no change either.
+        if self.sources.is_none() || Sources::read(&project).ok() != self.sources {
+            self.build();
+        }
+    }
+
     /// A build came to its end: swaps, or leaves what serves alone.
-    pub(super) fn built(&mut self, project: Project, outcomes: Result<Outcomes, DevError>) {
+    fn built(&mut self, project: Project, outcomes: Result<Outcomes, DevError>) {
         self.is_building = false;
         let before = self.sources.take();
         let now = Sources::read(&project).ok();
@@ -106,118 +126,40 @@ impl Session {
             _ => false,
         };
         self.sources = if changed_meanwhile { None } else { now };
+        let since = self.changed_since.take().unwrap_or_else(Instant::now);
         match outcomes {
             Err(error) => self.failed(&error),
             Ok(outcomes) if outcomes.values().any(|outcome| matches!(outcome, Outcome::Failed(_))) => {
-                self.keep()
+                self.keep();
             }
-            Ok(outcomes) => self.swap(project, &outcomes),
+            Ok(outcomes) => {
+                let digests = outcomes.iter().map(|(name, outcome)| format!("{name} {}", digest(outcome)));
+                self.stage.swap(Version { digests: digests.collect(), project, since });
+            }
         }
-        match changed_meanwhile {
-            true => self.build(),
-            false => self.changed_since = None,
+        if changed_meanwhile {
+            self.build();
         }
     }
 
-    /// The server said something.
-    pub(super) fn said(&mut self, line: &str) {
-        match Line::parse(line) {
-            Line::Guest { function, stream, text } => {
-                let mark = if stream == "stderr" { warning("!") } else { dim("|") };
-                say!("{} {mark} {text}", self.coloured(&function));
-            }
-            Line::Refused { function, request, reason } => {
-                say!("{} {} {request}: {reason}", self.coloured(&function), bad("refused"));
-            }
-            Line::Request { function, method, path, status, micros, cause }
-                if self.shows_requests || status >= 500 =>
-            {
-                let function = self.coloured(&function.unwrap_or_else(|| "-".to_owned()));
-                let status = if status >= 500 { bad(status) } else { dim(status) };
-                let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-                say!(
-                    "{function} {} {status} {}{cause}",
-                    dim(format!("{method} {path}")),
-                    dim(duration(Duration::from_micros(micros)))
-                );
-            }
-            Line::Request { .. } => {}
-            Line::Other(text) => say!("{}", dim(text)),
-        }
+    fn said(&mut self, number: u32, line: &str) {
+        let line = Line::parse(line);
+        self.stage.said(number, &line);
+        show(line, self.stage.serving().map(|(project, _)| project), self.shows_requests);
     }
 
     /// A key was pressed.
-    pub(super) fn key(&mut self, key: u8) {
+    fn key(&mut self, key: u8) {
         match key {
             b'1'..=b'9' if self.is_choosing_event => self.send_event(usize::from(key - b'1')),
-            b'r' => {
-                self.changed_since = Some(Instant::now());
-                self.build();
-            }
+            b'r' => self.build(),
             b'l' => {
                 self.shows_requests = !self.shows_requests;
-                say!(
-                    "{}",
-                    dim(if self.shows_requests { "requests are shown" } else { "requests are hidden" })
-                );
+                let word = if self.shows_requests { "shown" } else { "hidden, unless they fail" };
+                say!("{}", dim(format!("requests are {word}")));
             }
             b't' => self.choose_event(),
             _ => {}
-        }
-    }
-
-    /// Whether a key ends the session: `q`, or the end of input.
-    pub(super) fn is_quit(key: u8) -> bool {
-        matches!(key, b'q' | 0x04)
-    }
-
-    /// Stops what was started.
-    pub(super) fn end(mut self) {
-        self.builder.cancel();
-        if let Some((_, server)) = self.serving.take()
-            && let Err(error) = server.stop()
-        {
-            say!("{error}");
-        }
-    }
-
-    fn swap(&mut self, project: Project, outcomes: &Outcomes) {
-        let digests: Vec<String> =
-            outcomes.iter().map(|(name, outcome)| format!("{name} {}", digest(outcome))).collect();
-        let ended = self.serving.as_ref().and_then(|(_, server)| server.ended());
-        if let Some(ended) = &ended {
-            say!("{} the server ended by itself ({ended}); starting it again", warning("note"));
-            self.serving = None;
-        }
-        let took = self.changed_since.map(|since| since.elapsed()).unwrap_or_default();
-        match self.serving.take() {
-            None => self.start(project),
-            Some((serving, server)) if digests == self.digests && serving.manifest == project.manifest => {
-                say!("{}", dim("nothing changed in what is served"));
-                self.serving = Some((project, server));
-            }
-            Some((_, server)) => {
-                server.reload();
-                say!("{} the new version ({} after the change)", good("swapped to"), duration(took));
-                self.serving = Some((project, server));
-            }
-        }
-        self.digests = digests;
-    }
-
-    fn start(&mut self, project: Project) {
-        say!("{}", examples::page(&project, self.listen));
-        if project.manifest.functions.values().all(|function| function.on.is_empty()) {
-            return;
-        }
-        let events = self.events.clone();
-        let on_line = move |line: &str| {
-            // The session is over when nobody takes it.
-            let _ = events.send(Event::Said(line.to_owned()));
-        };
-        match Server::start_for(&self.tombolo, &project, self.listen, on_line) {
-            Ok(server) => self.serving = Some((project, server)),
-            Err(error) => say!("{} {error}", bad("failed")),
         }
     }
 
@@ -228,18 +170,17 @@ impl Session {
 
     fn keep(&mut self) {
         self.changed_since = None;
-        let what =
-            if self.serving.is_some() { "the last good version serves on" } else { "nothing serves yet" };
-        say!("{}", dim(format!("{what}; waiting for a change")));
+        say!("{}", dim(self.stage.what_serves()));
     }
 
     fn choose_event(&mut self) {
-        let Some((project, _)) = &self.serving else { return say!("nothing serves yet") };
+        let Some((project, _)) = self.stage.serving() else { return say!("nothing serves yet") };
         let functions = examples::event_functions(project);
         match functions.len() {
             0 => say!("no function takes events; add a trigger such as `every 30s` to its `on`"),
             1 => self.send_event(0),
             _ => {
+                say!("an event for");
                 for (place, (name, _)) in functions.iter().enumerate().take(9) {
                     say!("  {} {name}", bold(place + 1));
                 }
@@ -251,7 +192,7 @@ impl Session {
     /// Sends an event: the first of the function's own test cases, if there is one.
     fn send_event(&mut self, place: usize) {
         self.is_choosing_event = false;
-        let Some((project, server)) = &self.serving else { return };
+        let Some((project, server)) = self.stage.serving() else { return };
         let Some((name, function)) = examples::event_functions(project).get(place).copied() else { return };
         let sent = test::example_event(project, name, function).and_then(|event| server.event(event));
         match sent {
@@ -259,13 +200,6 @@ impl Session {
             Ok(answer) => say!("{} {name} did not take the event ({})", bad("failed"), answer.status()),
             Err(error) => say!("{} {error}", bad("failed")),
         }
-    }
-
-    fn coloured(&self, function: &str) -> String {
-        let place = self.serving.as_ref().and_then(|(project, _)| {
-            project.manifest.functions.keys().position(|name| name.as_str() == function)
-        });
-        place.map_or_else(|| dim(function).to_string(), |place| colour(place).apply_to(function).to_string())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Signals that end the session in order.
 
 use std::path::Path;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -9,7 +9,7 @@ use super::Event;
 use crate::error::DevError;
 
 /// Sends [`Event::Stop`] when this process is told to end.
-pub(super) fn on_signals(events: Sender<Event>) -> Result<(), DevError> {
+pub(super) fn on_signals(events: SyncSender<Event>) -> Result<(), DevError> {
     let failed = || DevError::file("take signals of", Path::new("this process"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed())?;
     let signals = {

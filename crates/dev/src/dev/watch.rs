@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode};
@@ -29,7 +29,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Sends [`Event::Changed`] after each change.
-    pub(super) fn start(project: &Project, events: Sender<Event>) -> Result<Watch, DevError> {
+    pub(super) fn start(project: &Project, events: SyncSender<Event>) -> Result<Watch, DevError> {
         let (raw, changes) = channel();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.map_or(true, |event| is_change(&event.kind)) {
@@ -70,7 +70,7 @@ fn is_change(kind: &EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if *access != AccessKind::Close(AccessMode::Write))
 }
 
-fn settle(changes: &Receiver<()>, events: &Sender<Event>) {
+fn settle(changes: &Receiver<()>, events: &SyncSender<Event>) {
     while changes.recv().is_ok() {
         let first = Instant::now();
         let over = loop {
@@ -130,7 +130,7 @@ mod tests {
     fn a_save_is_one_change_and_a_new_folder_is_taken_on() {
         let home = tempfile::tempdir().unwrap();
         let project = project(home.path());
-        let (sender, events) = channel();
+        let (sender, events) = std::sync::mpsc::sync_channel(16);
         let mut watch = Watch::start(&project, sender).unwrap();
         let changed = || matches!(events.recv_timeout(Duration::from_secs(30)), Ok(Event::Changed));
         std::fs::create_dir(home.path().join("src")).unwrap();

@@ -18,6 +18,7 @@ pub(super) fn complete(args: &NewArgs) -> Result<Wanted, DevError> {
             Language::ALL[choose("Language", &Language::ALL, "--lang", "add --lang, such as --lang rust")?]
         }
     };
+    let name = args.name.clone().map_or_else(|| ask_name(language), Ok)?;
     let kind = match args.kind {
         Some(kind) => kind,
         None if asked => {
@@ -25,7 +26,6 @@ pub(super) fn complete(args: &NewArgs) -> Result<Wanted, DevError> {
         }
         None => Kind::Http,
     };
-    let name = args.name.clone().map_or_else(|| ask_name(language), Ok)?;
     Ok(Wanted { name, language, kind })
 }
 

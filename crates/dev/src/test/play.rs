@@ -53,7 +53,7 @@ pub(super) fn play(
             }
             let built = request.headers.iter().fold(built, |built, (name, value)| built.header(name, value));
             let built = built.body(body).map_err(|error| test_file(error.to_string()))?;
-            served(project, tombolo, fresh.path(), |server| server.request(built))?
+            served(project, tombolo, fresh.path(), |server| server.request(fresh.path(), built))?
         }
         Input::Event(event) => {
             let built = event_request(&case.function, event, folder).map_err(test_file)?;
@@ -114,7 +114,7 @@ fn served(
                 stream.push(b'\n');
             }
             Line::Refused { request, .. } => outcome.refused.push(request),
-            Line::Request { .. } | Line::Other(_) => {}
+            _ => {}
         }
     }
     Ok(outcome)

@@ -9,6 +9,7 @@ use super::shim::StandIn;
 /// What is read of the environment, once.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
+    /// Where programs are looked for: PATH, then the folders that installers fill and PATH may lack.
     pub(crate) path: Vec<PathBuf>,
     pub(crate) cache: PathBuf,
     pub(crate) distribution: Distribution,
@@ -40,11 +41,11 @@ impl Machine {
     pub(crate) fn this() -> Machine {
         let home = std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = cache.unwrap_or_else(|| home.join(".cache")).join("tombolo");
+        let path = std::env::var_os("PATH").unwrap_or_default();
         Machine {
-            path: std::env::var_os("PATH")
-                .map(|path| std::env::split_paths(&path).collect())
-                .unwrap_or_default(),
-            cache: cache.unwrap_or_else(|| home.join(".cache")).join("tombolo"),
+            path: with_installed(std::env::split_paths(&path).collect(), &home, &cache),
+            cache,
             distribution: Distribution::read(&std::fs::read_to_string("/etc/os-release").unwrap_or_default()),
             is_superuser: rustix::process::geteuid().is_root(),
             wasi_sdk: std::env::var_os("WASI_SDK_PATH").map(PathBuf::from),
@@ -58,13 +59,22 @@ impl Machine {
         self.path.iter().map(|folder| folder.join(program)).find(|path| is_program(path))
     }
 
-    /// The first of these that is there: names are looked up in PATH, paths are not.
+    /// The first of these that is there.
     pub(crate) fn first<'a>(&self, programs: impl IntoIterator<Item = &'a str>) -> Option<PathBuf> {
-        programs.into_iter().find_map(|program| match program.contains('/') {
-            true => Some(PathBuf::from(program)).filter(|path| is_program(path)),
-            false => self.find(program),
-        })
+        programs.into_iter().find_map(|program| self.find(program))
     }
+}
+
+/// `path`, and after it the folders of cargo, pipx, Go's own installer and this project's scripts, if they are there.
+/// Nothing that PATH has is shadowed by them.
+fn with_installed(mut path: Vec<PathBuf>, home: &Path, cache: &Path) -> Vec<PathBuf> {
+    let go = Path::new("/usr/local/go/bin").to_owned();
+    for folder in [home.join(".cargo/bin"), home.join(".local/bin"), go, cache.join("tools/bin")] {
+        if folder.is_dir() && !path.contains(&folder) {
+            path.push(folder);
+        }
+    }
+    path
 }
 
 /// Whether this is a file that may be run.
@@ -98,6 +108,19 @@ impl Distribution {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_that_installers_fill_come_after_path_and_once() {
+        let home = tempfile::tempdir().unwrap();
+        let (pipx, tools) = (home.path().join(".local/bin"), home.path().join("cache/tools/bin"));
+        for folder in [&pipx, &tools] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        let mut found =
+            with_installed(vec!["/bin".into(), tools.clone()], home.path(), &home.path().join("cache"));
+        found.retain(|folder| !folder.starts_with("/usr"));
+        assert_eq!(found, [PathBuf::from("/bin"), tools, pipx]);
+    }
 
     #[test]
     fn a_distribution_is_known_by_its_release_file() {

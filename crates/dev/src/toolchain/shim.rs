@@ -42,29 +42,26 @@ pub(super) fn stand_ins(name: &str, machine: &Machine) -> Vec<StandIn> {
         "clang" => clang::candidates(clang::Dialect::C, machine),
         "clang++" => clang::candidates(clang::Dialect::Cpp, machine),
         "zig" => machine.find("python-zig").map(StandIn::program).into_iter().collect(),
-        "go" => machine.first(["/usr/local/go/bin/go"]).map(StandIn::program).into_iter().collect(),
         _ => Vec::new(),
     }
 }
 
-/// `PATH` with a folder of stand-ins in front, when the build line names a program that needs one.
+/// `PATH` as the build line needs it: with a folder of stand-ins in front when it names a program that needs one, and
+/// with the folders that installers fill behind.
 pub(super) fn path(line: &str, machine: &Machine) -> Result<Option<(OsString, OsString)>, DevError> {
     let mut scripts: Vec<(&str, String)> = Vec::new();
     for word in words(line) {
         let stand_in = match word {
             "clang" => clang::working(clang::Dialect::C, machine),
             "clang++" => clang::working(clang::Dialect::Cpp, machine),
-            "zig" | "go" if machine.find(word).is_none() => stand_ins(word, machine).into_iter().next(),
+            "zig" if machine.find(word).is_none() => stand_ins(word, machine).into_iter().next(),
             _ => None,
         };
         let needed = stand_in.filter(|found| machine.find(word).as_ref() != Some(&found.program));
         scripts.extend(needed.map(|found| (word, found.script())));
     }
-    if scripts.is_empty() {
-        return Ok(None);
-    }
-    let folder = folder(&machine.cache, &scripts)?;
-    let path = std::env::join_paths(std::iter::once(&folder).chain(&machine.path)).ok();
+    let stand_ins = if scripts.is_empty() { None } else { Some(folder(&machine.cache, &scripts)?) };
+    let path = std::env::join_paths(stand_ins.iter().chain(&machine.path)).ok();
     Ok(path.map(|path| (OsString::from("PATH"), path)))
 }
 

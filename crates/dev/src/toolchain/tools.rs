@@ -19,7 +19,7 @@ pub(super) struct Program {
 
 pub(super) const GO: Program = Program {
     what: "Go 1.21 or newer",
-    names: &["go", "/usr/local/go/bin/go"],
+    names: &["go"],
     version: &["version"],
     least: (1, 21),
     tool: Tool::Go,
@@ -68,6 +68,9 @@ pub(super) fn check(program: &Program, machine: &Machine) -> Part {
     let found = machine.first(program.names.iter().copied()).and_then(|path| {
         let version = child::answer(Command::new(&path).args(program.version))?;
         let number = number(&version)?;
+        // Some print nothing but the number.
+        let bare = version.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+        let version = if bare { format!("{} {version}", program.names[0]) } else { version };
         (number >= program.least).then_some((path, version))
     });
     let state = match found {

@@ -22,6 +22,8 @@ pub enum Fault {
     Trap(TrapReport),
     /// It hit a limit.
     Limit(LimitHit),
+    /// It was refused memory because the instances of the process together have it all; not its own fault.
+    Starved,
     /// It could not be instantiated: it imports what nothing provides, or with another type.
     Link(LinkFault),
     /// A host function failed in a way that it has no error code for.
@@ -59,6 +61,9 @@ pub fn classify(
     }
     if let Some(hit) = error.downcast_ref::<LimitHit>() {
         return Fault::Limit(*hit);
+    }
+    if budget.is_starved() {
+        return Fault::Starved;
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return from_trap(*trap, error, budget);
@@ -115,6 +120,7 @@ impl fmt::Display for Fault {
             Fault::Exit(code) => write!(f, "the program ended with exit code {code}"),
             Fault::Trap(report) => report.fmt(f),
             Fault::Limit(hit) => hit.fmt(f),
+            Fault::Starved => f.write_str("the memory that all instances share is used up"),
             Fault::Link(fault) => f.write_str(&fault.message),
             Fault::Host(message) => write!(f, "a host function failed: {message}"),
         }

@@ -13,6 +13,7 @@ use wasmtime_wasi_io::IoView;
 
 use super::policy::{self, Failed};
 use crate::guest::Guest;
+use crate::ledger::{attributed, current};
 
 /// Any 0.2 version in a guest's import is served by this one.
 const INTERFACE: &str = "wasi:sockets/ip-name-lookup@0.2.12";
@@ -58,12 +59,12 @@ fn resolve(
     let guest = store.data_mut();
     guest.table().get(&network)?;
     let net = guest.net();
-    let lookup = runtime::spawn(async move {
+    let lookup = runtime::spawn(attributed(current(), async move {
         match policy::lookup(&net, &name).await {
             Ok(addresses) => Ok(addresses.into()),
             Err(failed) => Err(code(&failed)),
         }
-    });
+    }));
     Ok((Ok(guest.table().push(Stream::Waiting(lookup))?),))
 }
 

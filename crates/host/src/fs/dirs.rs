@@ -104,5 +104,6 @@ fn shared(file: File, access: Access, blocking: Blocking) -> Dir {
 
 fn open_dir(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+    // Not `open`: a process that is locked down has only `openat`, also to open its folders anew.
+    Ok(rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty())?.into())
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use http::HeaderName;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode as CodeP2;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode as CodeP3;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::client;
 use crate::egress::InstanceNet;
+use crate::ledger::{attributed, current};
 use crate::template::Template;
 
 /// The most that one write of a body takes over from a guest, in bytes.
@@ -31,6 +33,23 @@ impl Hooks {
     }
 }
 
+/// Fields of one connection (RFC 9110, section 7.6.1; RFC 9113, section 8.2.2), and the host, which is the authority of
+/// the URL that was checked.
+fn is_of_the_connection(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "host"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
 type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 impl WasiHttpHooks for Hooks {
@@ -46,11 +65,20 @@ impl WasiHttpHooks for Hooks {
         _consumed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         let net = self.net();
-        Box::new(async move {
+        Box::new(attributed(current(), async move {
             let response = client::send(net, request, options.unwrap_or_default()).await?;
             let driver: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(async { Ok(()) });
             Ok((response, driver))
-        })
+        }))
+    }
+
+    /// The connections are ours: neither a client's fields for its connection reach a guest, nor a guest's ours.
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        is_of_the_connection(name)
+    }
+
+    fn forbidden_header_filter(&mut self) -> Arc<dyn Fn(&HeaderName) -> bool + Send + Sync> {
+        Arc::new(is_of_the_connection)
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {

@@ -14,6 +14,9 @@ pub struct Refusal {
     pub first: SystemTime,
     /// The function whose instance asked.
     pub function: String,
+    /// The request in which it came first, where instances answer requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<u64>,
     /// What was asked for, in the words of a grant: `http GET http://169.254.169.254/`.
     pub request: String,
     /// The grant that came closest, as it is written.

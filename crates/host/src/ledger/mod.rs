@@ -4,12 +4,15 @@
 //! a text; equal refusals are one entry with a count, and the number of different entries is bounded, so a guest
 //! that is refused in a loop costs neither memory nor log.
 
+mod attribution;
 mod event;
 mod refusals;
 
 #[cfg(test)]
 mod tests;
 
+pub use attribution::attributed;
+pub(crate) use attribution::current;
 pub use event::{Reason, Refusal, RefusalSink, Refused};
 pub use refusals::REFUSALS_MAX;
 

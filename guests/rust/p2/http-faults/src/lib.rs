@@ -31,6 +31,10 @@ impl Guest for Faults {
 
             "/spin" => while std::hint::black_box(true) {},
             "/memory" => faults::memory(number),
+            "/hold" => {
+                faults::memory(number);
+                Answer::new(200).begin(out).write(b"holding\n").wait_forever();
+            }
             "/recurse" => drop(faults::recurse(number)),
             "/handles" => faults::handles(number),
             "/timers" => faults::timers(number),
