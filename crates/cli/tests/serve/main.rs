@@ -1,11 +1,13 @@
 //! `tombolo serve` as a process, seen from outside, as far as possible by clients that nobody here wrote.
 
+mod attackers;
 mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod conformance;
 mod drain;
 mod fresh;
+mod isolation;
 mod refusals;
 mod reload;
 mod sockets;

@@ -113,12 +113,16 @@ impl Server {
 
     /// Sends `request` and reads until the server closes.
     pub(crate) fn raw(&self, request: &str) -> String {
+        String::from_utf8_lossy(&self.raw_bytes(request)).into_owned()
+    }
+
+    fn raw_bytes(&self, request: &str) -> Vec<u8> {
         let mut stream = self.connect();
         stream.write_all(request.as_bytes()).expect("the request is sent");
         let mut answer = Vec::new();
         // A server that closes hard has said what it had to say.
         let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        answer
     }
 
     /// A GET on a connection of its own.
@@ -128,9 +132,15 @@ impl Server {
 
     /// The body of a GET, whichever way it is framed.
     pub(crate) fn body(&self, path: &str) -> String {
+        String::from_utf8_lossy(&self.body_bytes(path)).into_owned()
+    }
+
+    /// As [`Server::body`], of any bytes.
+    pub(crate) fn body_bytes(&self, path: &str) -> Vec<u8> {
         // HTTP/1.0 knows no chunks: what an answer of unknown length ends with is the connection.
-        let answer = self.raw(&format!("GET {path} HTTP/1.0\r\nhost: x\r\n\r\n"));
-        answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned())
+        let answer = self.raw_bytes(&format!("GET {path} HTTP/1.0\r\nhost: x\r\n\r\n"));
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
+        end.map_or_else(Vec::new, |end| answer[end + 4..].to_vec())
     }
 }
 
@@ -207,11 +217,12 @@ impl Server {
         std::fs::read_dir(folder).map_or(usize::MAX, Iterator::count)
     }
 
-    /// Resident memory of the process that is its own, in bytes.
+    /// Resident memory that the process has written to, in bytes. Pages of files come and go with what else the
+    /// machine does.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let path = format!("/proc/{}/smaps_rollup", self.pid().as_raw_nonzero());
         let text = std::fs::read_to_string(path).expect("the process' memory");
-        let own = text.lines().filter(|line| line.starts_with("Private_"));
+        let own = text.lines().filter(|line| line.starts_with("Anonymous:"));
         let kib: u64 = own.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum();
         kib * 1024
     }
