@@ -180,7 +180,8 @@ impl Template {
         self.random
     }
 
-    pub(crate) fn network(&self) -> &Network {
+    /// The way out, for the rules of the layers below.
+    pub fn network(&self) -> &Network {
         &self.network
     }
 
