@@ -34,6 +34,6 @@ mod worker;
 
 pub use function::{PrepareError, PreparedFunction};
 pub use listener::{ListenAddress, ListenError, Listener, Patience, Tls, TlsError, TlsFiles, TlsPems};
-pub use observe::RefusalLog;
+pub use observe::{RefusalLog, Traces};
 pub use policy::{needs_network, policy};
 pub use serve::{Drained, Handle, ServeError, ServeOptions, Serving, serve};

@@ -38,6 +38,7 @@ pub(crate) async fn serve(
     if door.kind == DoorKind::Admin {
         return Ok(admin::answer(&door.worker, &request));
     }
+    door.worker.outbox.send_overdue();
     let mut call = Call::begin(&door.worker, &watch, &request);
     Ok(match answer(&door, &watch, &mut call, request).await {
         Ok(answer) => respond::respond(call, answer).await,

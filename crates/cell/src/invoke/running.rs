@@ -15,7 +15,7 @@ use http::Response;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tombolo_engine::{Fault, LimitHit, TickerGuard};
-use tombolo_host::ledger::attributed;
+use tombolo_host::ledger::{Caller, attributed};
 use tombolo_spec::LimitName;
 use wasmtime_wasi_http::Error;
 
@@ -47,8 +47,8 @@ pub(crate) struct Running {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) began: Instant,
-    /// The request's number.
-    pub(crate) request: u64,
+    /// On whose behalf the guest works.
+    pub(crate) caller: Caller,
     pub(crate) time: Option<Duration>,
     pub(crate) body_bytes: u64,
     /// What is said when the time is up.
@@ -63,7 +63,7 @@ impl Running {
         body_too_large: Option<Arc<AtomicBool>>,
         limits: Limits,
     ) -> Running {
-        let guest = attributed(Some(limits.request), guest);
+        let guest = attributed(Some(limits.caller), guest);
         Running { guest: Some(Box::pin(guest)), ended: None, head, pass, body_too_large, limits }
     }
 

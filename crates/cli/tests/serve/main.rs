@@ -4,4 +4,5 @@
 mod common;
 mod refusals;
 mod reload;
+mod traces;
 mod world;
