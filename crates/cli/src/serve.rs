@@ -25,6 +25,7 @@ use crate::notice;
 
 use export::Exporter;
 use prepare::Prepared;
+pub(crate) use prepare::policy_of;
 use reload::{Loader, Reload};
 use wanted::Wanted;
 
@@ -33,10 +34,10 @@ pub(crate) use loader::load;
 pub(crate) use reload::LOADER_COMMAND;
 
 /// Instances that one cell runs at once at most.
-const INSTANCES_MAX: usize = 900;
+pub(crate) const INSTANCES_MAX: usize = 900;
 
 /// Connections that each worker holds at most.
-const CONNECTIONS_MAX: usize = 20_000;
+pub(crate) const CONNECTIONS_MAX: usize = 20_000;
 
 /// Serves until a signal says stop.
 ///

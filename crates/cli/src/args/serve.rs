@@ -68,6 +68,6 @@ pub(crate) struct ServeArgs {
     pub(crate) drain: Duration,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     tombolo_spec::units::parse_duration(text).map_err(|error| error.to_string())
 }

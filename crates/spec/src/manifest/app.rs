@@ -164,7 +164,11 @@ impl Reader<'_> {
     }
 
     /// A list of grants or triggers.
-    pub(super) fn lines<T: FromStr<Err = SyntaxError>>(&mut self, table: &DeTable<'_>, key: &str) -> Vec<Placed<T>> {
+    pub(super) fn lines<T: FromStr<Err = SyntaxError>>(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+    ) -> Vec<Placed<T>> {
         let Some(value) = table.get(key) else { return Vec::new() };
         let lines = self.strings(value, key);
         if let Some((span, _)) = lines.get(LINES_MAX) {
