@@ -1,10 +1,13 @@
 //! Where a server listens: TCP, Unix sockets, sockets that systemd hands over; its control and admin sockets.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::common::{cache, folder, guest};
 use crate::world::{Server, curl};
@@ -89,4 +92,32 @@ fn a_component_of_wasi_0_3_answers_too() {
         assert!(server.get("/").starts_with("HTTP/1.1 200"));
     }
     assert_eq!(server.stop(), Some(0));
+}
+
+/// Connections that nobody uses, and descriptors that the test needs beside them.
+const IDLE: usize = 10_000;
+const OTHERS: u64 = 1_000;
+
+#[test]
+fn ten_thousand_idle_connections_are_held() {
+    let limit = getrlimit(Resource::Nofile);
+    let enough = limit.maximum.is_none_or(|most| most >= IDLE as u64 + OTHERS);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if !enough || setrlimit(Resource::Nofile, raised).is_err() {
+        let why = "skipped: this machine lets a process have too few descriptors";
+        assert!(std::env::var("TOMBOLO_TEST_REQUIRE").as_deref() != Ok("all"), "{why}");
+        eprintln!("{why}");
+        return;
+    }
+    let server = Server::of_guest("rust-http-hello", &[]);
+    let mut connections: Vec<_> = (0..IDLE).map(|_| server.connect()).collect();
+    assert!(server.body("/").contains("ello"));
+    for connection in connections.iter_mut().step_by(100) {
+        connection.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("it was held");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("an answer to its end");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    drop(connections);
+    server.settles(|server| server.descriptors() < 100, "descriptors");
 }
