@@ -19,6 +19,7 @@ pub mod command;
 mod events;
 mod function;
 mod invoke;
+mod limit_watch;
 mod link;
 mod listener;
 mod observe;

@@ -85,7 +85,7 @@ fn route(door: &Door, request: &mut Request<RequestBody>) -> Result<Arc<Function
     }
     let found = generation.routes.find(request)?;
     request.extensions_mut().insert(PrefixSegments(found.prefix_segments));
-    Ok(Arc::clone(&generation.functions[found.function]))
+    Ok(Arc::clone(&generation.functions[found.target]))
 }
 
 /// What can be refused by the head alone.

@@ -116,7 +116,9 @@ fn functions_are_replaced_between_two_requests() {
     assert_eq!(status(&read_until(&mut stream, "\r\n\r\n")), "404", "the one guest does not know the path");
     cell.handle().swap(vec![prepared(&CGI)]).expect("swapped");
     stream.write_all(request).expect("sent");
-    assert_eq!(status(&read_until(&mut stream, "world!\n")), "200", "the other one does");
+    // The end of the first answer's body may come before it.
+    let second = read_until(&mut stream, "world!\n");
+    assert!(second.contains("HTTP/1.1 200 "), "the other one does: {second}");
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::notice;
 
 use export::Exporter;
 use prepare::Prepared;
+pub(crate) use prepare::policy_of;
 use reload::{Loader, Reload};
 use wanted::Wanted;
 
@@ -33,10 +34,10 @@ pub(crate) use loader::load;
 pub(crate) use reload::LOADER_COMMAND;
 
 /// Instances that one cell runs at once at most.
-const INSTANCES_MAX: usize = 900;
+pub(crate) const INSTANCES_MAX: usize = 900;
 
 /// Connections that each worker holds at most.
-const CONNECTIONS_MAX: usize = 20_000;
+pub(crate) const CONNECTIONS_MAX: usize = 20_000;
 
 /// Serves until a signal says stop.
 ///
@@ -48,7 +49,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let exporter = args.otlp.as_ref().map(Exporter::start).transpose()?;
     raise_open_files();
     let wanted = Wanted::read(args)?;
-    let prepared = Prepared::new(&wanted)?;
+    let prepared = Prepared::new(&wanted, workers)?;
     let listeners = bind(&args.listen, workers)?;
     let (control, admin) = (bind(&args.control, workers)?, bind(&args.admin, workers)?);
     let tls = tls(args)?;
@@ -81,7 +82,14 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let handle = serving.handle();
     let asker = loader.asker()?;
     let tls = tls.map(|tls| (tls, tls_files(args)));
-    loader.follow(Reload { handle: handle.clone(), tls, args: args.clone(), engines, wanted })?;
+    loader.follow(Reload {
+        handle: handle.clone(),
+        tls,
+        args: args.clone(),
+        engines,
+        data: prepared.data,
+        wanted,
+    })?;
     addresses.iter().for_each(|address| notice!("serving on {address}"));
     runtime.block_on(signals.obey(|| asker.ask(&handle)));
     let exit = end(serving);
@@ -109,6 +117,9 @@ fn bind(addresses: &[tombolo_cell::ListenAddress], workers: usize) -> anyhow::Re
 }
 
 fn tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
+    if args.tls_cert.len() != args.tls_key.len() {
+        anyhow::bail!("each --tls-cert needs its --tls-key, in the same order");
+    }
     let files = tls_files(args);
     if files.is_empty() {
         return Ok(None);
@@ -120,13 +131,7 @@ fn tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
 /// The certificates that the arguments name.
 fn tls_files(args: &ServeArgs) -> Vec<TlsFiles> {
     let files = args.tls_cert.iter().zip(&args.tls_key);
-    files
-        .map(|(certificate, key)| TlsFiles {
-            names: Vec::new(),
-            certificate: certificate.clone(),
-            key: key.clone(),
-        })
-        .collect()
+    files.map(|(certificate, key)| TlsFiles { certificate: certificate.clone(), key: key.clone() }).collect()
 }
 
 fn end(serving: Serving) -> Result<Exit, Failure> {

@@ -103,6 +103,16 @@ impl Running {
         self.ended.as_ref().and_then(|ended| ended.as_ref().err())
     }
 
+    /// Whether the exit code is its own affair once it has answered: the answer of a CGI program ends with the program.
+    pub(crate) fn is_program(&self) -> bool {
+        matches!(self.head, Head::Cgi(_))
+    }
+
+    /// Whether the guest's end cut off a body that was not finished before.
+    pub(crate) fn cut_off(&self) -> bool {
+        self.fault().is_some_and(|fault| !(self.is_program() && matches!(fault, Fault::Exit(_))))
+    }
+
     /// Waits for the head of the guest's answer. Dropping this cancels the guest.
     pub(crate) async fn head(&mut self) -> Result<Response<Frames>, Refusal> {
         let mut deadline = None;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use rustix::net::SendFlags;
 use tombolo_cell::{Handle, PreparedFunction, Tls, TlsPems};
+use tombolo_host::Data;
 use tombolo_spec::GrantSet;
 
 use super::helper;
@@ -69,6 +71,7 @@ pub(super) struct Reload {
     pub(super) tls: Option<(Tls, Vec<tombolo_cell::TlsFiles>)>,
     pub(super) args: ServeArgs,
     pub(super) engines: Engines,
+    pub(super) data: Option<Arc<Data>>,
     /// What was wanted at the start, and so what the kernel has rules for.
     pub(super) wanted: Wanted,
 }
@@ -105,7 +108,7 @@ impl Reload {
             .map(|((plan, note), file)| {
                 let secrets: BTreeMap<_, _> = note.secrets.clone();
                 let secrets = Box::new(move |name: &str| secrets.get(name).cloned());
-                function(plan, note.compiled(file?)?, &self.engines, secrets)
+                function(plan, note.compiled(file?)?, &self.engines, secrets, self.data.as_ref())
             })
             .collect()
     }
