@@ -38,6 +38,7 @@ pub(crate) async fn serve(
     if door.kind == DoorKind::Admin {
         return Ok(admin::answer(&door.worker, &request));
     }
+    door.worker.outbox.send_overdue();
     let mut call = Call::begin(&door.worker, &watch, &request);
     Ok(match answer(&door, &watch, &mut call, request).await {
         Ok(answer) => respond::respond(call, answer).await,
@@ -84,7 +85,7 @@ fn route(door: &Door, request: &mut Request<RequestBody>) -> Result<Arc<Function
     }
     let found = generation.routes.find(request)?;
     request.extensions_mut().insert(PrefixSegments(found.prefix_segments));
-    Ok(Arc::clone(&generation.functions[found.function]))
+    Ok(Arc::clone(&generation.functions[found.target]))
 }
 
 /// What can be refused by the head alone.

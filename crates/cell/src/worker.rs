@@ -13,8 +13,8 @@ use wasmtime::Store;
 
 use crate::admit;
 use crate::function::Generation;
-use crate::listener::Closing;
-use crate::observe::{Counters, Lines, Log};
+use crate::listener::{Closing, Outbox};
+use crate::observe::{Counters, Lines, Log, Tracer};
 use crate::refusal::Shortage;
 
 /// What the threads of a cell share.
@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) generation: ArcSwap<Generation>,
     pub(crate) cell: Arc<admit::Cell>,
     pub(crate) log: Log,
+    /// Where traces go, if they go anywhere.
+    pub(crate) tracer: Option<Tracer>,
     pub(crate) engines: Vec<tombolo_engine::Engine>,
     /// One for each engine; all lead to the clock of the process.
     pub(crate) tickers: Vec<Ticker>,
@@ -45,6 +47,7 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) lines: Rc<Lines>,
     pub(crate) closing: Rc<Closing>,
+    pub(crate) outbox: Rc<Outbox>,
     connections: Rc<Connections>,
 }
 
@@ -52,7 +55,14 @@ impl Worker {
     pub(crate) fn new(index: usize, shared: Arc<Shared>) -> Rc<Worker> {
         let lines = Lines::new(shared.log.clone());
         LINES.set(Some(Rc::clone(&lines)));
-        Rc::new(Worker { index, shared, lines, closing: Rc::default(), connections: Rc::default() })
+        Rc::new(Worker {
+            index,
+            shared,
+            lines,
+            closing: Rc::default(),
+            outbox: Rc::default(),
+            connections: Rc::default(),
+        })
     }
 
     /// The functions that answer now.

@@ -7,16 +7,18 @@ mod exit;
 mod grants;
 mod inspect;
 mod man;
+mod node;
 mod notice;
 mod plan;
 mod program;
+mod remote;
 mod run;
 mod serve;
 mod version;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
+use args::{Cli, Command, NodeCommand};
 use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
@@ -46,9 +48,26 @@ fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Test(args) => own(tombolo_dev::cli::test(&args)),
         Command::Doctor(args) => own(tombolo_dev::cli::doctor(&args)),
         Command::Wit(args) => own(tombolo_dev::cli::wit(&args)),
+        Command::Node(args) => match &args.command {
+            None => node::node(&args),
+            Some(NodeCommand::Status { node, json }) => remote::node_status(node, *json),
+        },
+        Command::Apply(args) => remote::apply(&args),
+        Command::Apps(args) => remote::apps(&args),
+        Command::Status(args) => remote::status(&args),
+        Command::Logs(args) => remote::logs(&args),
+        Command::Invoke(args) => remote::invoke(&args),
+        Command::History(args) => remote::history(&args),
+        Command::Rollback(args) => remote::rollback(&args),
+        Command::Remove(args) => remote::remove(&args),
+        Command::Tenant(args) => remote::tenant(&args),
+        Command::Cell => node::cell(),
+        Command::Gateway => node::gateway(),
+        Command::Verify => node::verify(),
         Command::Completions(args) => man::completions(&args),
         Command::Man(args) => man::man(&args),
         Command::Loader(args) => serve::load(&args),
+        Command::Exporter { collector } => serve::export(&collector),
         Command::CompilerChild { arguments } => Ok(compile::child(&arguments)),
     }
 }

@@ -1,5 +1,7 @@
 //! `tombolo serve`: arguments → plans → compiled code → opened grants and sockets → lock down → serve.
 
+mod export;
+mod helper;
 mod loader;
 mod message;
 mod prepare;
@@ -12,25 +14,30 @@ use std::io;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tombolo_cell::{Drained, Listener, Patience, ServeOptions, Serving, Tls, TlsFiles, serve as serve_cell};
+use tombolo_cell::{
+    Drained, Listener, Patience, ServeOptions, Serving, Tls, TlsFiles, Traces, serve as serve_cell,
+};
 use tombolo_sandbox::lock_down;
 
 use crate::args::ServeArgs;
 use crate::exit::{Exit, Failure, OrExit};
 use crate::notice;
 
+use export::Exporter;
 use prepare::Prepared;
+pub(crate) use prepare::policy_of;
 use reload::{Loader, Reload};
 use wanted::Wanted;
 
+pub(crate) use export::{Collector, EXPORTER_COMMAND, export};
 pub(crate) use loader::load;
 pub(crate) use reload::LOADER_COMMAND;
 
 /// Instances that one cell runs at once at most.
-const INSTANCES_MAX: usize = 900;
+pub(crate) const INSTANCES_MAX: usize = 900;
 
 /// Connections that each worker holds at most.
-const CONNECTIONS_MAX: usize = 20_000;
+pub(crate) const CONNECTIONS_MAX: usize = 20_000;
 
 /// Serves until a signal says stop.
 ///
@@ -39,6 +46,7 @@ const CONNECTIONS_MAX: usize = 20_000;
 pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let workers = args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let loader = Loader::start()?;
+    let exporter = args.otlp.as_ref().map(Exporter::start).transpose()?;
     raise_open_files();
     let wanted = Wanted::read(args)?;
     let prepared = Prepared::new(&wanted, workers)?;
@@ -50,6 +58,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         let _inside = runtime.enter();
         Signals::new()?
     };
+    let traces = exporter.as_ref().map(|exporter| traces(exporter, &wanted)).transpose()?;
     let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
 
     lock_down(&prepared.policy()).or_exit(Exit::NotPermitted)?;
@@ -68,6 +77,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         patience: Patience::default(),
         drain: args.drain,
         log: Box::new(io::stderr()),
+        traces,
     })?;
     let handle = serving.handle();
     let asker = loader.asker()?;
@@ -82,7 +92,15 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     })?;
     addresses.iter().for_each(|address| notice!("serving on {address}"));
     runtime.block_on(signals.obey(|| asker.ask(&handle)));
-    end(serving)
+    let exit = end(serving);
+    if let Some(exporter) = exporter {
+        exporter.finish();
+    }
+    exit
+}
+
+fn traces(exporter: &Exporter, wanted: &Wanted) -> anyhow::Result<Traces> {
+    Ok(Traces { out: exporter.writer()?, service: wanted.app() })
 }
 
 /// Each connection is a descriptor. The soft limit is kept low for programs that call `select`, which this is not.
@@ -99,6 +117,9 @@ fn bind(addresses: &[tombolo_cell::ListenAddress], workers: usize) -> anyhow::Re
 }
 
 fn tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
+    if args.tls_cert.len() != args.tls_key.len() {
+        anyhow::bail!("each --tls-cert needs its --tls-key, in the same order");
+    }
     let files = tls_files(args);
     if files.is_empty() {
         return Ok(None);
@@ -110,13 +131,7 @@ fn tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
 /// The certificates that the arguments name.
 fn tls_files(args: &ServeArgs) -> Vec<TlsFiles> {
     let files = args.tls_cert.iter().zip(&args.tls_key);
-    files
-        .map(|(certificate, key)| TlsFiles {
-            names: Vec::new(),
-            certificate: certificate.clone(),
-            key: key.clone(),
-        })
-        .collect()
+    files.map(|(certificate, key)| TlsFiles { certificate: certificate.clone(), key: key.clone() }).collect()
 }
 
 fn end(serving: Serving) -> Result<Exit, Failure> {

@@ -17,7 +17,13 @@ const ROWS: &[&[&str]] = &[
 ];
 
 /// Pairs that the rows would permit: the data plane's parts stay unknown to the control plane.
-const NEVER: &[(&str, &str)] = &[("tombolo-node", "tombolo-engine"), ("tombolo-gateway", "tombolo-engine")];
+const NEVER: &[(&str, &str)] = &[
+    ("tombolo-node", "tombolo-cell"),
+    ("tombolo-node", "tombolo-engine"),
+    ("tombolo-node", "tombolo-store"),
+    ("tombolo-gateway", "tombolo-engine"),
+    ("tombolo-gateway", "tombolo-store"),
+];
 
 /// The engine, its hosts and the data plane between them speak to Wasmtime.
 const MAY_NAME_WASMTIME: &[&str] = &["tombolo-engine", "tombolo-host", "tombolo-cell"];

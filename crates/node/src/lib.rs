@@ -1,9 +1,26 @@
 //! The control plane: what a machine is told to run, and the processes that run it.
 //!
-//! [`reconcile`] decides and does nothing; everything that happens is an event to it and an action of it.
+//! ```text
+//! API ─▶ state on disk ─▶ reconcile (decides, does nothing) ─▶ supervise (does, decides nothing) ─▶ processes
+//!                              ▲                                                                       │
+//!                              └────────────────────────── events ◀────────────────────────────────────┘
+//! ```
 //!
-//! This crate does not know about WebAssembly: engines, compilers and cells are programs that it starts.
+//! This crate does not know about WebAssembly: engines, compilers and cells are programs that it starts. It reads no
+//! byte of an artifact but to see that it is the one that was announced.
 
 #![warn(missing_docs)]
 
+pub mod api;
+pub mod ceilings;
+pub mod client;
+pub mod db;
+pub mod dirs;
+pub mod disk;
+mod logs;
 pub mod reconcile;
+mod release;
+mod supervise;
+pub mod wire;
+
+pub use supervise::{Node, Options, StartError, run};

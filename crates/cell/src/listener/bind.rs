@@ -93,6 +93,15 @@ impl Listener {
         }
     }
 
+    /// A socket that somebody else opened and gave to this process; `name` is for messages.
+    ///
+    /// # Errors
+    /// When the kernel does not let it be used without waiting.
+    pub fn of_unix(listener: std::os::unix::net::UnixListener, name: &str) -> io::Result<Listener> {
+        listener.set_nonblocking(true)?;
+        Ok(Listener { sockets: Sockets::Unix(listener), address: name.to_owned() })
+    }
+
     /// The address in use, with the port that the kernel chose.
     pub fn address(&self) -> &str {
         &self.address

@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
+use super::outbox::{Gathered, Outbox};
 use super::watch::{Patience, Watch, Watched};
 use crate::path::{self, Door};
 use crate::worker::LocalExecutor;
@@ -63,6 +64,8 @@ impl Protocols {
         T: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let watch = Watch::new(!is_http2);
+        let outbox = Rc::clone(&door.worker.outbox);
+        let io = Gathered::new(io, Rc::clone(&outbox));
         let io = TokioIo::new(Watched::new(io, Rc::clone(&watch)));
         let (door, seen) = (Rc::new(door), Rc::clone(&watch));
         let service = hyper::service::service_fn(move |request| {
@@ -70,12 +73,26 @@ impl Protocols {
         });
         if is_http2 {
             let connection = pin!(self.http2.serve_connection(io, service));
-            supervise(connection, http2::Connection::graceful_shutdown, &watch, &self.patience, &closing)
-                .await;
+            supervise(
+                connection,
+                http2::Connection::graceful_shutdown,
+                &watch,
+                &self.patience,
+                &closing,
+                &outbox,
+            )
+            .await;
         } else {
             let connection = pin!(self.http1.serve_connection(io, service));
-            supervise(connection, http1::Connection::graceful_shutdown, &watch, &self.patience, &closing)
-                .await;
+            supervise(
+                connection,
+                http1::Connection::graceful_shutdown,
+                &watch,
+                &self.patience,
+                &closing,
+                &outbox,
+            )
+            .await;
         }
     }
 }
@@ -113,21 +130,27 @@ async fn supervise<C: Future>(
     watch: &Watch,
     patience: &Patience,
     closing: &Closing,
+    outbox: &Outbox,
 ) {
     let mut timer = pin!(tokio::time::sleep(patience.head));
     let mut told = pin!(closing.notify.notified());
     let mut shutting_down = false;
     poll_fn(|cx| {
         let _ = told.as_mut().poll(cx);
-        if closing.has_begun() && !std::mem::replace(&mut shutting_down, true) {
+        let mut polled = connection.as_mut().poll(cx);
+        // Told to end before its first byte came, a connection would close on a request that is on its way.
+        if polled.is_pending() && closing.has_begun() && watch.has_begun() && !shutting_down {
+            shutting_down = true;
             shut_down(connection.as_mut());
+            polled = connection.as_mut().poll(cx);
         }
-        let polled = connection.as_mut().poll(cx);
-        crate::worker::drop_finished_instances();
+        if outbox.is_empty() {
+            crate::worker::drop_finished_instances();
+        }
         if polled.is_ready() {
             return Poll::Ready(());
         }
-        while let Some(deadline) = watch.deadline(patience) {
+        while let Some(deadline) = watch.deadline(patience, closing.has_begun()) {
             if deadline < timer.deadline().into_std() || timer.as_mut().poll(cx).is_ready() {
                 if deadline <= Instant::now() {
                     return Poll::Ready(());

@@ -3,6 +3,7 @@
 mod bind;
 mod connection;
 mod framing;
+mod outbox;
 mod tls;
 mod watch;
 
@@ -17,6 +18,7 @@ use tokio::net::{TcpListener, UnixListener};
 pub(crate) use bind::Sockets;
 pub use bind::{ListenAddress, ListenError, Listener};
 pub(crate) use connection::{Closing, Protocols};
+pub(crate) use outbox::Outbox;
 pub use tls::{Tls, TlsError, TlsFiles, TlsPems};
 pub use watch::Patience;
 pub(crate) use watch::Watch;

@@ -2,6 +2,7 @@
 //!
 //! Help, man page and shell completions all come from these definitions.
 
+mod node;
 mod run;
 mod serve;
 
@@ -12,6 +13,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
 
+pub(crate) use node::{
+    ApplyArgs, AppsArgs, HistoryArgs, InvokeArgs, LogsArgs, NodeAddress, NodeArgs, NodeCommand, RemoveArgs,
+    RollbackArgs, StatusArgs, TenantAddress, TenantArgs, TenantCommand,
+};
 pub(crate) use run::{ProgramArgs, RunArgs, SandboxArg};
 pub(crate) use serve::ServeArgs;
 
@@ -57,6 +62,16 @@ pub(crate) enum Command {
     Test(tombolo_dev::cli::TestArgs),
     Doctor(tombolo_dev::cli::DoctorArgs),
     Wit(tombolo_dev::cli::WitArgs),
+    Node(NodeArgs),
+    Apply(ApplyArgs),
+    Apps(AppsArgs),
+    Status(StatusArgs),
+    Logs(LogsArgs),
+    Invoke(InvokeArgs),
+    History(HistoryArgs),
+    Rollback(RollbackArgs),
+    Remove(RemoveArgs),
+    Tenant(TenantArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
     /// One-shot compiler child: WebAssembly on stdin, machine code on stdout.
@@ -65,9 +80,23 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// A node's cell: orders on standard input.
+    #[command(name = tombolo_node::wire::CELL_COMMAND, hide = true)]
+    Cell,
+    /// A node's gateway: orders on standard input.
+    #[command(name = tombolo_node::wire::GATEWAY_COMMAND, hide = true)]
+    Gateway,
+    /// A node's verifier: an order on standard input, the answer on standard output.
+    #[command(name = tombolo_node::wire::VERIFY_COMMAND, hide = true)]
+    Verify,
     /// A server's loader, with the server's arguments.
     #[command(name = crate::serve::LOADER_COMMAND, hide = true)]
     Loader(Box<ServeArgs>),
+    /// A server's exporter of traces.
+    #[command(name = crate::serve::EXPORTER_COMMAND, hide = true)]
+    Exporter {
+        collector: crate::serve::Collector,
+    },
 }
 
 /// Show what a program is, what it asks for and what it would get

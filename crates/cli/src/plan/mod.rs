@@ -133,6 +133,11 @@ impl OpenManifest {
         &self.text
     }
 
+    /// The app's name.
+    pub(crate) fn app(&self) -> &str {
+        &self.manifest.name
+    }
+
     /// The names of its functions.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.manifest.functions.keys().map(|name| &**name)

@@ -44,7 +44,11 @@ pub(super) fn backstop(plan: &Plan) -> Option<Duration> {
 impl Job<'_> {
     /// Everything from loading the code to the program's end; returns the exit code.
     pub(super) fn run(self, entered: Entered, code: Authenticated, template: Template) -> u8 {
-        match self.try_run(&entered, code, template) {
+        Self::code(self.try_run(&entered, code, template))
+    }
+
+    fn code(result: Result<Exit, Failure>) -> u8 {
+        match result {
             Ok(exit) => exit.code(),
             Err(failure) => {
                 notice!("{failure}");
@@ -62,9 +66,12 @@ impl Job<'_> {
             .lock_down(&Policy { require: self.require.clone(), ..policy(template) })
             .or_exit(Exit::NotPermitted)?;
         self.show(&layers);
-        let ended = program.run(Stdio::inherit(), self.plan.limits.time())?;
-        self.account(&template.ledger().report())?;
-        Ok(self.exit(ended, entered))
+        let finish = |ended| {
+            self.account(&template.ledger().report())?;
+            Ok::<_, Failure>(self.exit(ended, entered))
+        };
+        let time_is_up = |ended| entered.ending().with_code(Self::code(finish(ended)));
+        finish(program.run(Stdio::inherit(), &self.plan.limits, time_is_up)?)
     }
 
     fn account(&self, report: &Report) -> Result<(), Failure> {

@@ -44,15 +44,20 @@ impl Prepared {
     /// The kernel's rules for a process that runs all these functions: what any of them may do. Functions that take
     /// their place come later, with their code.
     pub(super) fn policy(&self) -> Policy<'_> {
-        let mut whole = Policy { given_sockets: true, late_code: true, ..Policy::default() };
-        for function in &self.functions {
-            let own = policy(&function.template);
-            whole.files.extend(own.files);
-            whole.udp |= own.udp;
-            whole.network = join(whole.network, own.network);
-        }
-        whole
+        Policy { late_code: true, ..policy_of(&self.functions) }
     }
+}
+
+/// The kernel's rules for a process that runs all these functions and no others.
+pub(crate) fn policy_of(functions: &[PreparedFunction]) -> Policy<'_> {
+    let mut whole = Policy { given_sockets: true, ..Policy::default() };
+    for function in functions {
+        let own = policy(&function.template);
+        whole.files.extend(own.files);
+        whole.udp |= own.udp;
+        whole.network = join(whole.network, own.network);
+    }
+    whole
 }
 
 /// One engine for each class in use.

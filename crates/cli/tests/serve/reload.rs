@@ -1,12 +1,12 @@
 //! Reloading on SIGHUP and on changed files: the new version takes over at once, or the old one goes on.
 
 use std::io::{Read, Write};
-use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::process::Signal;
 
+use crate::certificates::Certificate;
 use crate::common::{TempDir, folder};
 use crate::world::{Server, answering, replace};
 
@@ -190,7 +190,7 @@ fn certificates_are_reloaded_on_a_hang_up_and_when_they_change() {
     let app = app();
     let path = |name: &str| app.path().join(name).to_str().expect("a path in UTF-8").to_owned();
     for name in ["one", "two", "three"] {
-        certificate(app.path(), name);
+        Certificate::make(app.path(), name, &["localhost"]);
     }
     let take = |name: &str| {
         replace(&app.path().join("cert.pem"), &read(&path(&format!("{name}.crt"))));
@@ -216,20 +216,6 @@ fn certificates_are_reloaded_on_a_hang_up_and_when_they_change() {
     replace(&app.path().join("key.pem"), &read(&path("three.key")));
     server.wait_for(&["reload-failed", "key.pem", "does not fit the certificate"]);
     assert!(trusts("two"), "the old certificate stays in use");
-}
-
-/// A certificate for localhost that signs itself.
-fn certificate(folder: &Path, name: &str) {
-    let output = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
-        .args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .arg("-keyout")
-        .arg(folder.join(name).with_extension("key"))
-        .arg("-out")
-        .arg(folder.join(name).with_extension("crt"))
-        .output()
-        .expect("openssl runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn read(path: &str) -> String {

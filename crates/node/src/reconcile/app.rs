@@ -99,6 +99,11 @@ impl App {
         permanent || backoff.failures >= VERIFY_TRIES
     }
 
+    /// Forgets that the good revision was fit.
+    pub(super) fn check_again(&mut self) {
+        self.good.and_then(|good| self.checks.remove(&good));
+    }
+
     /// Forgets checks of revisions that nobody needs.
     pub(super) fn forget_old(&mut self) {
         let needed: Vec<_> = self.needed().collect();

@@ -38,6 +38,11 @@ impl Tenant {
         cell.plan.get(app).copied()
     }
 
+    /// The app of which a revision is being tried.
+    pub fn on_trial(&self) -> Option<&Name> {
+        self.trial.as_ref().map(|(app, _)| app)
+    }
+
     /// Why an app whose revision is good does not serve now.
     pub fn trouble(&self, app: &str) -> Option<&str> {
         Some(&self.apps.get(app)?.trouble.as_ref()?.reason)
@@ -124,6 +129,10 @@ impl Tenant {
         let tried = self.trial.take();
         let culprit = exit.culprit.filter(|app| self.apps.contains_key(app));
         let reason = exit.reason;
+        if let Some(app) = culprit.as_ref().and_then(|name| self.apps.get_mut(name)) {
+            // Its compiled code may be gone, or its artifact damaged.
+            app.check_again();
+        }
         match (culprit, tried) {
             (Some(culprit), Some((app, revision))) if culprit != app => {
                 if self.serving(&culprit).is_some() {

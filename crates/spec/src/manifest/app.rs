@@ -115,7 +115,7 @@ impl Reader<'_> {
         Some(text.to_owned())
     }
 
-    fn limits(&mut self, value: &Value<'_>) -> LimitOverrides {
+    pub(super) fn limits(&mut self, value: &Value<'_>) -> LimitOverrides {
         let mut limits = LimitOverrides::default();
         let table = self.table(value, "limits");
         for (key, value) in table.into_iter().flatten() {
@@ -164,7 +164,11 @@ impl Reader<'_> {
     }
 
     /// A list of grants or triggers.
-    fn lines<T: FromStr<Err = SyntaxError>>(&mut self, table: &DeTable<'_>, key: &str) -> Vec<Placed<T>> {
+    pub(super) fn lines<T: FromStr<Err = SyntaxError>>(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+    ) -> Vec<Placed<T>> {
         let Some(value) = table.get(key) else { return Vec::new() };
         let lines = self.strings(value, key);
         if let Some((span, _)) = lines.get(LINES_MAX) {

@@ -1,6 +1,7 @@
 //! The manifest of an app, `tombolo.toml`.
 
 mod app;
+mod ceiling;
 mod checks;
 mod problem;
 mod read;

@@ -3,9 +3,11 @@
 mod cron;
 mod parse;
 mod route;
+mod table;
 
 pub use cron::Cron;
 pub use route::{Route, Specificity};
+pub use table::{Found, Miss, RouteTable};
 
 use crate::grant::TopicPattern;
 use crate::line::{Quoted, SyntaxError};

@@ -1,0 +1,126 @@
+//! The process of a cell: hears what to serve, loads it, locks itself down, says that it is ready, serves.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use tombolo_cell::{Listener, Patience, ServeOptions, Serving, needs_network, serve};
+use tombolo_node::wire::{CellOrder, CellSaid, DRAIN};
+use tombolo_sandbox::{CellPlan, Entered, Verdict, recv_fds, run_in_cell};
+
+use super::load::{self, Loaded, Unloadable};
+use crate::exit::{Exit, Failure};
+use crate::serve::{CONNECTIONS_MAX, INSTANCES_MAX, policy_of};
+
+/// Is a cell of the node at the other end of standard input.
+///
+/// # Errors
+/// When that is no node, or no process can be made.
+pub(crate) fn cell() -> Result<Exit, Failure> {
+    let mut node = Node::new()?;
+    let plan = CellPlan { network: network(&node.order)?, ..CellPlan::default() };
+    let verdict = run_in_cell(&plan, |entered| node.live(&entered))?;
+    Ok(match verdict {
+        Verdict::Exited(code) => Exit::Program(code),
+        Verdict::Signaled(signal) | Verdict::Interrupted(signal) => Exit::Signal(signal),
+        Verdict::DeadlineExceeded => Exit::WallLimit,
+    })
+}
+
+fn network(order: &CellOrder) -> anyhow::Result<bool> {
+    let grants = order.functions.iter().map(load::grants).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(grants.iter().any(needs_network))
+}
+
+/// The node, as a cell sees it.
+struct Node {
+    lines: BufReader<UnixStream>,
+    to: UnixStream,
+    order: CellOrder,
+    sockets: Vec<OwnedFd>,
+}
+
+impl Node {
+    fn new() -> anyhow::Result<Node> {
+        let channel = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        let (_, sockets) = recv_fds(&channel, &mut [0]).context("no sockets came")?;
+        let mut lines = BufReader::new(channel.try_clone()?);
+        let mut order = String::new();
+        lines.read_line(&mut order).context("no order came")?;
+        let order = serde_json::from_str(&order).context("no order came")?;
+        Ok(Node { lines, to: channel, order, sockets })
+    }
+
+    /// The cell's life; its exit code.
+    fn live(&mut self, entered: &Entered) -> u8 {
+        let serving = match self.begin(entered) {
+            Ok(serving) => serving,
+            Err(Unloadable { app, reason }) => {
+                self.say(&CellSaid::Failed { app, reason: format!("{reason:#}") });
+                return 1;
+            }
+        };
+        self.wait_for_the_end();
+        match serving.stop() {
+            Ok(_) => 0,
+            Err(_) => 1,
+        }
+    }
+
+    /// Loads, locks down and serves.
+    fn begin(&mut self, entered: &Entered) -> Result<Serving, Unloadable> {
+        let nobodys = |reason: anyhow::Error| Unloadable { app: None, reason };
+        let Loaded { engines, functions } = load::load(&self.order)?;
+        let [requests, control, admin] = self.listeners().map_err(nobodys)?;
+        let layers = entered.lock_down(&policy_of(&functions)).map_err(|error| nobodys(error.into()))?;
+        let serving = serve(ServeOptions {
+            engines,
+            functions,
+            listeners: vec![requests],
+            tls: None,
+            control: vec![control],
+            admin: vec![admin],
+            workers: self.order.workers,
+            instances: INSTANCES_MAX,
+            memory_bytes: self.order.memory_bytes,
+            connections: CONNECTIONS_MAX,
+            patience: Patience::default(),
+            drain: Duration::from_millis(self.order.drain_ms),
+            log: Box::new(io::stderr()),
+            traces: None,
+        });
+        let serving = serving.map_err(|error| nobodys(error.into()))?;
+        let layers = serde_json::to_value(&layers).unwrap_or_default();
+        self.say(&CellSaid::Ready { layers });
+        Ok(serving)
+    }
+
+    fn listeners(&mut self) -> anyhow::Result<[Listener; 3]> {
+        let named = std::mem::take(&mut self.sockets).into_iter().zip(["requests", "control", "admin"]);
+        let listeners = named
+            .map(|(socket, name)| Listener::of_unix(UnixListener::from(socket), name))
+            .collect::<io::Result<Vec<_>>>()?;
+        listeners.try_into().map_err(|_| anyhow!("three sockets are needed"))
+    }
+
+    /// Until the node says drain, or is gone.
+    fn wait_for_the_end(&mut self) {
+        let mut line = String::new();
+        while self.lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+            if line.trim_end() == DRAIN {
+                return;
+            }
+            line.clear();
+        }
+    }
+
+    /// A node that does not listen is gone, and this process is about to be.
+    fn say(&mut self, said: &CellSaid) {
+        if let Ok(mut line) = serde_json::to_vec(said) {
+            line.push(b'\n');
+            let _ = self.to.write_all(&line);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! From a cell's order to functions that it can serve: compiled code out of the cache, grants opened.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use tombolo_cell::{PreparedFunction, RefusalLog};
+use tombolo_engine::{Code, Engine, EngineClass, EngineOptions, Pooling};
+use tombolo_host::{Template, TemplateParts};
+use tombolo_node::wire::{CellFunction, CellOrder};
+use tombolo_spec::{Grant, GrantSet, LimitOverrides, Limits, Profile, Trigger};
+use tombolo_store::{CacheKey, CompiledCache};
+
+use crate::compiled::CACHE_BYTES_MAX;
+
+/// The largest secret, in bytes.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// The options of a cell's engine of this class; code is compiled for the same.
+pub(super) fn options(class: EngineClass) -> EngineOptions {
+    EngineOptions::new(class).with_pooling(Pooling::Auto)
+}
+
+/// What a cell serves.
+pub(super) struct Loaded {
+    pub(super) engines: Vec<Engine>,
+    pub(super) functions: Vec<PreparedFunction>,
+}
+
+/// Why a cell can't serve, and whose fault it is.
+pub(super) struct Unloadable {
+    pub(super) app: Option<String>,
+    pub(super) reason: anyhow::Error,
+}
+
+/// Loads everything that the order names.
+pub(super) fn load(order: &CellOrder) -> Result<Loaded, Unloadable> {
+    let nobodys = |reason: anyhow::Error| Unloadable { app: None, reason };
+    let cache = CompiledCache::open(&order.compiled, CACHE_BYTES_MAX);
+    let (cache, _) = cache.map_err(|error| nobodys(error.into()))?;
+    let mut engines = BTreeMap::new();
+    let mut functions = Vec::new();
+    for function in &order.functions {
+        let prepared = prepare(function, &cache, &mut engines, &order.secrets).map_err(|reason| {
+            let reason = reason.context(format!("function {:?}", function.name));
+            Unloadable { app: Some(function.app.clone()), reason }
+        })?;
+        functions.push(prepared);
+    }
+    Ok(Loaded { engines: engines.into_values().collect(), functions })
+}
+
+fn prepare(
+    function: &CellFunction,
+    cache: &CompiledCache,
+    engines: &mut BTreeMap<&'static str, Engine>,
+    secrets: &Path,
+) -> anyhow::Result<PreparedFunction> {
+    let class: EngineClass = function.class.parse().map_err(|error: String| anyhow!(error))?;
+    if !engines.contains_key(class.name()) {
+        engines.insert(class.name(), Engine::new(&options(class))?);
+    }
+    let engine = engines.get(class.name()).context("its engine is there")?.clone();
+    let code = code(function, cache, &engine)?;
+    let limits = limits(function)?;
+    let secrets: PathBuf = secrets.to_owned();
+    let template = Template::prepare(TemplateParts {
+        args: std::iter::once(function.name.clone()).chain(function.args.iter().cloned()).collect(),
+        limits: limits.clone(),
+        base: function.base.clone(),
+        secrets: Box::new(move |name| secret(&secrets.join(name))),
+        refusals: Some(RefusalLog::new(&function.revision.to_string())),
+        ..TemplateParts::new(&function.full_name(), grants(function)?)
+    })?;
+    Ok(PreparedFunction {
+        name: function.full_name(),
+        revision: function.revision.to_string(),
+        on: function.on.iter().map(|line| line.parse::<Trigger>()).collect::<Result<_, _>>()?,
+        engine,
+        code,
+        template: Arc::new(template),
+        limits,
+    })
+}
+
+fn code(function: &CellFunction, cache: &CompiledCache, engine: &Engine) -> anyhow::Result<Code> {
+    let key = CacheKey {
+        digest: function.digest.parse().map_err(|error: tombolo_spec::Invalid| anyhow!("{error}"))?,
+        compatibility: engine.compatibility()?,
+        class: engine.class(),
+        target: None,
+    };
+    let found = cache.lookup(&key);
+    let code = found.code.ok_or_else(|| match found.warning {
+        Some(warning) => anyhow!("{warning}"),
+        None => anyhow!("its compiled code is gone; it is compiled again"),
+    })?;
+    Ok(engine.load(code)?)
+}
+
+/// What a function gets.
+pub(super) fn grants(function: &CellFunction) -> anyhow::Result<GrantSet> {
+    let grants = function.grants.iter().map(|line| line.parse::<Grant>());
+    Ok(grants.collect::<Result<_, _>>()?)
+}
+
+fn limits(function: &CellFunction) -> anyhow::Result<Limits> {
+    let mut limits = LimitOverrides::default();
+    function.limits.iter().try_for_each(|line| limits.set_line(line))?;
+    Ok(limits.resolve(Profile::Serve))
+}
+
+/// The text of a secret, or `None` where there is none. One newline at its end is left off.
+fn secret(file: &Path) -> Option<String> {
+    if std::fs::metadata(file).ok()?.len() > SECRET_BYTES_MAX {
+        return None;
+    }
+    let text = std::fs::read_to_string(file).ok()?;
+    Some(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
+}

@@ -1,0 +1,65 @@
+//! `tombolo node`, and the processes that it starts from this same program.
+
+mod cell;
+mod gateway;
+mod load;
+mod verify;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use tombolo_node::dirs::Dirs;
+use tombolo_node::reconcile::Policy;
+use tombolo_node::{Options, run};
+
+use crate::args::NodeArgs;
+use crate::exit::{Exit, Failure};
+use crate::notice;
+
+pub(crate) use cell::cell;
+pub(crate) use gateway::gateway;
+pub(crate) use verify::verify;
+
+/// Runs a node until a signal says stop.
+///
+/// # Errors
+/// Whatever keeps it from starting.
+pub(crate) fn node(args: &NodeArgs) -> Result<Exit, Failure> {
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let options = Options {
+        dirs: dirs(args)?,
+        listen: args.listen.clone(),
+        workers: args.workers.unwrap_or_else(processors),
+        cell_memory_bytes: args.memory.bytes(),
+        policy: Policy { trial: args.trial, ..Policy::default() },
+    };
+    let api = options.dirs.api_socket();
+    run(options, |addresses| {
+        addresses.iter().for_each(|address| notice!("serving on {address}"));
+        notice!("the API is at {}", api.display());
+    })?;
+    Ok(Exit::Program(0))
+}
+
+fn dirs(args: &NodeArgs) -> Result<Dirs, Failure> {
+    let absolute =
+        |path: &PathBuf| std::path::absolute(path).with_context(|| format!("{}: no folder", path.display()));
+    let mut dirs = match (&args.state, Dirs::usual()) {
+        (_, Ok(dirs)) => dirs,
+        (Some(state), Err(_)) => {
+            let state = absolute(state)?;
+            Dirs { runtime: state.join("run"), config: state.join("config"), state }
+        }
+        (None, Err(error)) => return Err(error.into()),
+    };
+    if let Some(state) = &args.state {
+        dirs.state = absolute(state)?;
+    }
+    if let Some(runtime) = &args.runtime {
+        dirs.runtime = absolute(runtime)?;
+    }
+    if let Some(config) = &args.config {
+        dirs.config = absolute(config)?;
+    }
+    Ok(dirs)
+}

@@ -1,0 +1,9 @@
+//! `tombolo node` as its users meet it: real processes, sockets and disks.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod deploys;
+mod faults;
+mod tenants;
+mod upgrade;
+mod world;

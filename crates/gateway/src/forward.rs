@@ -1,0 +1,70 @@
+//! The way of a request through the gateway.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::header::{HOST, UPGRADE};
+use http::{Method, Request, Response, Version};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+
+use crate::headers;
+use crate::pool::{Pool, target};
+use crate::refusal::Refusal;
+use crate::table::Current;
+
+/// A body on its way through, or one of the gateway's own.
+pub(crate) type Body = Either<Incoming, Full<Bytes>>;
+
+/// A body of the gateway's own.
+pub(crate) fn full(text: String) -> Body {
+    Either::Right(Full::new(text.into()))
+}
+
+/// What the requests of one connection share.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) table: Current,
+    pub(crate) pool: Pool,
+    pub(crate) peer: IpAddr,
+}
+
+/// Answers one request, always: with what the cell says or with why it could not.
+pub(crate) async fn serve(door: Door, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    Ok(forward(&door, request).await.unwrap_or_else(|refusal| refusal.response()))
+}
+
+async fn forward(door: &Door, mut request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
+    if request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE) {
+        return Err(Refusal::Upgrade);
+    }
+    let table = door.table.get();
+    let cell = table.find(request.method().as_str(), host(&request)?, request.uri().path())?;
+    let authority = request.uri().authority().cloned();
+    headers::to_cell(request.headers_mut(), authority.as_ref(), door.peer);
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    *request.uri_mut() = target(cell, path).map_err(|_| Refusal::BadRequest("its target"))?;
+    *request.version_mut() = Version::HTTP_11;
+    let answer = door.pool.request(request.map(Either::Left)).await;
+    drop(table);
+    let mut answer =
+        answer.map_err(|error| if error.is_connect() { Refusal::NoCell } else { Refusal::CellBroke })?;
+    headers::remove_hop_by_hop(answer.headers_mut());
+    *answer.version_mut() = Version::HTTP_11;
+    Ok(answer.map(Either::Left))
+}
+
+/// The host that the request is for: the target's, or else the one `Host` field (RFC 9112, section 3.2).
+fn host(request: &Request<Incoming>) -> Result<&str, Refusal> {
+    let mut fields = request.headers().get_all(HOST).iter();
+    let (field, second) = (fields.next(), fields.next());
+    if second.is_some() {
+        return Err(Refusal::BadRequest("more than one Host"));
+    }
+    match (request.uri().authority(), field) {
+        (Some(authority), _) => Ok(authority.as_str()),
+        (None, Some(field)) => field.to_str().map_err(|_| Refusal::BadRequest("Host is not text")),
+        (None, None) => Err(Refusal::BadRequest("no Host")),
+    }
+}

@@ -1,0 +1,93 @@
+//! Fields that belong to one connection, and fields that only the gateway may set.
+
+use std::net::IpAddr;
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::uri::Authority;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// Of one connection only (RFC 9110, section 7.6.1, and what was used before it).
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// What a client may say of itself, and nobody should believe.
+const SET_BY_GATEWAYS: [HeaderName; 5] =
+    [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP];
+
+/// Makes a client's fields those of a request to a cell. The body's length is known from the body alone, so that two
+/// readers can't disagree about it.
+pub(crate) fn to_cell(headers: &mut HeaderMap, authority: Option<&Authority>, peer: IpAddr) {
+    remove_hop_by_hop(headers);
+    headers.remove(CONTENT_LENGTH);
+    SET_BY_GATEWAYS.iter().for_each(|name| drop(headers.remove(name)));
+    if let Some(host) = authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
+        headers.insert(HOST, host);
+    }
+    if let Ok(peer) = HeaderValue::from_str(&peer.to_canonical().to_string()) {
+        headers.insert(X_FORWARDED_FOR, peer);
+    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+}
+
+/// Takes out what belonged to the connection to the cell.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .filter(|name| *name != HOST)
+        .collect();
+    named.iter().chain(&HOP_BY_HOP).for_each(|name| drop(headers.remove(name)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_can_neither_name_its_address_nor_smuggle_fields_of_the_connection() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("host", "a.example"),
+            ("connection", "close, x-secret, host"),
+            ("x-secret", "1"),
+            ("x-forwarded-for", "6.6.6.6"),
+            ("forwarded", "for=6.6.6.6"),
+            ("te", "trailers"),
+            ("content-length", "5"),
+            ("accept", "*/*"),
+        ] {
+            headers.append(name, value.parse().expect("a value"));
+        }
+        to_cell(&mut headers, None, "::ffff:10.0.0.9".parse().expect("an address"));
+        let mut left: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
+            .collect();
+        left.sort();
+        assert_eq!(
+            left,
+            ["accept: */*", "host: a.example", "x-forwarded-for: 10.0.0.9", "x-forwarded-proto: http"]
+        );
+    }
+}

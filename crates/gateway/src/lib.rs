@@ -1,0 +1,21 @@
+//! The public side of a node: takes requests from anybody and gives each to the cell of the tenant whose route it is.
+//!
+//! A process of its own, so that what parses the bytes of strangers holds nothing but sockets. It is told what to do by
+//! the node over one Unix socket ([`wire`]), and knows nothing of apps, revisions or why a cell is where it is.
+//!
+//! ```text
+//! accept → head → route → forward → cell … answer → client
+//! ```
+
+#![warn(missing_docs)]
+
+mod accept;
+mod forward;
+mod headers;
+mod pool;
+mod refusal;
+mod run;
+mod table;
+pub mod wire;
+
+pub use run::{GatewayError, run};

@@ -1,0 +1,98 @@
+//! The table in force, and the change from one to the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tombolo_spec::Trigger;
+use tombolo_spec::trigger::{Miss, RouteTable};
+
+use crate::wire;
+
+/// How often is looked whether somebody still uses the table before.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// A request that has not reached its cell by then never will.
+const LOOK_AT_MOST: u32 = 500;
+
+/// Which cell takes which request.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    routes: RouteTable<u64>,
+}
+
+/// The table that all workers use.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Current(Arc<ArcSwap<Table>>);
+
+impl Table {
+    /// Lines that are no routes lead nowhere: the node has read them before.
+    pub(crate) fn new(table: &wire::Table) -> Table {
+        let mut routes = RouteTable::default();
+        for cell in &table.cells {
+            let triggers = cell.routes.iter().filter_map(|line| line.parse::<Trigger>().ok());
+            triggers
+                .filter_map(|trigger| trigger.route().cloned())
+                .for_each(|route| routes.add(&route, cell.cell));
+        }
+        Table { routes }
+    }
+
+    pub(crate) fn find(&self, method: &str, host: &str, path: &str) -> Result<u64, Miss> {
+        self.routes.find(method, host, path).map(|found| found.target)
+    }
+}
+
+impl Current {
+    /// The table, for one request: held until the request has reached its cell.
+    pub(crate) fn get(&self) -> Arc<Table> {
+        self.0.load_full()
+    }
+
+    /// Replaces the table, and waits until nothing is on its way by the one before.
+    pub(crate) async fn replace(&self, table: Table) {
+        let before = self.0.swap(Arc::new(table));
+        for _ in 0..LOOK_AT_MOST {
+            if Arc::strong_count(&before) == 1 {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(routes: &[(u64, &str)]) -> Table {
+        let cells = routes
+            .iter()
+            .map(|(cell, route)| wire::CellRoutes { cell: *cell, routes: vec![(*route).to_owned()] })
+            .collect();
+        Table::new(&wire::Table { version: 1, cells })
+    }
+
+    #[test]
+    fn the_most_specific_route_of_all_cells_wins() {
+        let table = table(&[(1, "http * /*"), (2, "http GET /api/*"), (3, "http GET example.com/api/*")]);
+        assert_eq!(table.find("GET", "x", "/"), Ok(1));
+        assert_eq!(table.find("GET", "x", "/api/a"), Ok(2));
+        assert_eq!(table.find("GET", "example.com:80", "/api/a"), Ok(3));
+        assert_eq!(table.find("POST", "example.com", "/api/a"), Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_table_is_replaced_only_once_nobody_is_on_the_way_by_the_one_before() {
+        let current = Current::default();
+        let on_the_way = current.get();
+        let waiting = current.clone();
+        let replaced = tokio::spawn(async move { waiting.replace(table(&[(1, "http * /*")])).await });
+        while current.get().find("GET", "x", "/").is_err() {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+        assert!(!replaced.is_finished(), "one request still uses the one before");
+        drop(on_the_way);
+        replaced.await.expect("it ends");
+    }
+}

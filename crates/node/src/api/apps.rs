@@ -1,0 +1,279 @@
+//! Apps: deploy, look, roll back, remove.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use tombolo_spec::{Digest, Name};
+
+use super::routes::{Parts, name};
+use super::types::{AppStatus, Deploy, Outcome, Rollback};
+use super::{Answer, ApiError, json, read};
+use crate::db::Release;
+use crate::reconcile::{AppId, Event, Revision, State};
+use crate::release::Checked;
+use crate::supervise::Node;
+
+/// The tenant that needs not be added.
+const DEFAULT_TENANT: &str = "default";
+/// What is sent is deployed within this time, or may be swept out.
+const SWEEP_AFTER: Duration = Duration::from_secs(600);
+
+pub(super) async fn all(node: Rc<Node>, _: Parts, _: Request<Incoming>) -> Answer {
+    json(&statuses(&node, None))
+}
+
+pub(super) async fn of_tenant(node: Rc<Node>, parts: Parts, _: Request<Incoming>) -> Answer {
+    let tenant = tenant(&node, &parts)?;
+    json(&statuses(&node, Some(&tenant)))
+}
+
+pub(super) async fn one(node: Rc<Node>, parts: Parts, _: Request<Incoming>) -> Answer {
+    let app = existing(&node, &parts)?;
+    json(&status(&node, &app))
+}
+
+pub(super) async fn history(node: Rc<Node>, parts: Parts, _: Request<Incoming>) -> Answer {
+    let app = existing(&node, &parts)?;
+    let rows = node.db.borrow().history(&app)?;
+    json(&rows)
+}
+
+pub(super) async fn deploy(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
+    let tenant = tenant(&node, &parts)?;
+    let app = AppId { tenant, app: name(&parts, 1)? };
+    let deploy: Deploy = read(request).await?;
+    let mut release = Release {
+        version: String::new(),
+        manifest: deploy.manifest,
+        base: deploy.base,
+        artifacts: deploy.artifacts,
+    };
+    let checked = node.check(&app.tenant, &release).map_err(ApiError::bad_request)?;
+    release.version = checked.manifest.version.clone();
+    if !checked.needs_base() {
+        release.base = None;
+    }
+    refuse_what_cannot_be(&node, &app, &checked)?;
+    if let Some(revision) = unchanged(&node, &app, &release) {
+        let serving = Some(revision.0);
+        return json(&outcome(&app, revision, "unchanged", serving, None, checked.missing()));
+    }
+    let revision = node.db.borrow_mut().deploy(&app, &release)?;
+    node.tell(Event::Deploy { app: app.clone(), revision });
+    sweep(&node);
+    json(&settled(&node, &app, revision, checked.missing()).await)
+}
+
+pub(super) async fn rollback(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
+    let app = existing(&node, &parts)?;
+    let rollback: Rollback = read(request).await?;
+    let revision = match rollback.revision {
+        Some(number) => Revision(number),
+        None => one_before(&node, &app)?,
+    };
+    node.db.borrow_mut().want(&app, revision)?;
+    node.tell(Event::Deploy { app: app.clone(), revision });
+    json(&settled(&node, &app, revision, Vec::new()).await)
+}
+
+pub(super) async fn remove(node: Rc<Node>, parts: Parts, _: Request<Incoming>) -> Answer {
+    let app = existing(&node, &parts)?;
+    node.db.borrow_mut().remove(&app)?;
+    node.tell(Event::Remove { app });
+    sweep(&node);
+    json(&serde_json::json!({}))
+}
+
+fn refuse_what_cannot_be(node: &Node, app: &AppId, checked: &Checked) -> Result<(), ApiError> {
+    if checked.manifest.name != app.app {
+        let (named, asked) = (&checked.manifest.name, &app.app);
+        return Err(ApiError::bad_request(format!("the manifest is of the app {named}, not {asked}")));
+    }
+    for function in &checked.functions {
+        if !node.artifacts.has(&function.digest) {
+            let (name, digest) = (&function.name, &function.digest);
+            return Err(ApiError::conflict(format!("function {name}: its artifact {digest} was not sent")));
+        }
+    }
+    refuse_taken_routes(node, app, checked)
+}
+
+/// Two apps cannot have the same requests.
+fn refuse_taken_routes(node: &Node, app: &AppId, checked: &Checked) -> Result<(), ApiError> {
+    let others = node.with_state(|state| {
+        let apps = state.tenants.iter().flat_map(|(tenant, own)| {
+            own.apps.iter().map(move |(name, app)| {
+                (AppId { tenant: tenant.clone(), app: name.clone() }, app.good.unwrap_or(app.wanted))
+            })
+        });
+        apps.filter(|(other, _)| other != app).collect::<Vec<_>>()
+    });
+    for (other, revision) in others {
+        let Ok((_, theirs)) = node.checked(&other, revision) else { continue };
+        let clash = checked.routes().find(|own| {
+            let conflicts = |their: &tombolo_spec::Trigger| match (own.route(), their.route()) {
+                (Some(own), Some(their)) => own.conflicts(their),
+                _ => false,
+            };
+            theirs.routes().any(conflicts)
+        });
+        if let Some(clash) = clash {
+            let whose = if other.tenant == app.tenant {
+                format!("the app {}", other.app)
+            } else {
+                "another tenant".into()
+            };
+            return Err(ApiError::conflict(format!(
+                "\"{clash}\" is taken by {whose}; name a host or another path"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The revision that serves, if it is the same release.
+fn unchanged(node: &Node, app: &AppId, release: &Release) -> Option<Revision> {
+    let (wanted, good, serving) = node.with_state(|state| {
+        let own = state.app(app)?;
+        Some((own.wanted, own.good, state.tenants.get(&app.tenant)?.serving(&app.app)))
+    })?;
+    let same = node.db.borrow().release(app, wanted).is_ok_and(|before| before == *release);
+    (same && good == Some(wanted) && serving == Some(wanted)).then_some(wanted)
+}
+
+fn one_before(node: &Node, app: &AppId) -> Result<Revision, ApiError> {
+    let now = node.with_state(|state| state.app(app).map(|app| app.good.unwrap_or(app.wanted)));
+    let history = node.db.borrow().history(app)?;
+    let before = history.iter().find(|row| row.failed.is_none() && now.is_some_and(|now| row.revision < now));
+    before.map(|row| row.revision).ok_or_else(|| ApiError::not_found("there is no revision before this one"))
+}
+
+/// Waits until a revision serves, has failed, or is not wanted any more.
+async fn settled(node: &Node, app: &AppId, revision: Revision, missing: Vec<String>) -> Outcome {
+    let mut changed = node.changed.subscribe();
+    loop {
+        let now = node.with_state(|state| verdict(state, app, revision));
+        if let Some((word, serving, reason)) = now {
+            return outcome(app, revision, word, serving, reason, missing);
+        }
+        if changed.changed().await.is_err() {
+            return outcome(app, revision, "superseded", None, None, missing);
+        }
+    }
+}
+
+type Verdict = (&'static str, Option<u64>, Option<String>);
+
+fn verdict(state: &State, app: &AppId, revision: Revision) -> Option<Verdict> {
+    let Some(own) = state.app(app) else { return Some(("superseded", None, None)) };
+    let serving = state.tenants.get(&app.tenant).and_then(|tenant| tenant.serving(&app.app)).map(|now| now.0);
+    if let Some(reason) = own.failed.get(&revision) {
+        return Some(("failed", serving, Some(reason.clone())));
+    }
+    if own.wanted != revision {
+        return Some(("superseded", serving, None));
+    }
+    (own.good == Some(revision) && serving == Some(revision.0)).then_some(("serving", serving, None))
+}
+
+fn outcome(
+    app: &AppId,
+    revision: Revision,
+    state: &str,
+    serving: Option<u64>,
+    reason: Option<String>,
+    missing: Vec<String>,
+) -> Outcome {
+    Outcome {
+        app: app.app.to_string(),
+        revision: revision.0,
+        state: state.to_owned(),
+        serving,
+        reason,
+        missing,
+    }
+}
+
+/// Removes artifacts that nobody needs. What cannot be removed now can be later.
+fn sweep(node: &Node) {
+    if let Ok(needed) = node.db.borrow().artifacts() {
+        let _ = node.artifacts.keep_only(&needed, SWEEP_AFTER);
+    }
+}
+
+fn statuses(node: &Node, only: Option<&Name>) -> Vec<AppStatus> {
+    let apps = node.with_state(|state| {
+        let tenants = state.tenants.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
+        let ids = tenants.flat_map(|(tenant, own)| {
+            own.apps.keys().map(move |app| AppId { tenant: tenant.clone(), app: app.clone() })
+        });
+        ids.collect::<Vec<_>>()
+    });
+    apps.iter().map(|app| status(node, app)).collect()
+}
+
+fn status(node: &Node, id: &AppId) -> AppStatus {
+    let mut status = node.with_state(|state| known(state, id));
+    let shown = Revision(status.serving.unwrap_or(status.wanted));
+    if let Ok((release, checked)) = node.checked(id, shown) {
+        status.version = release.version;
+        let functions = checked.manifest.functions.iter();
+        status.functions = functions
+            .map(|(name, function)| (name.to_string(), function.on.iter().map(ToString::to_string).collect()))
+            .collect();
+    }
+    status
+}
+
+/// What the reconciler knows of an app.
+fn known(state: &State, id: &AppId) -> AppStatus {
+    let tenant = state.tenants.get(&id.tenant);
+    let own = state.app(id);
+    let serving = tenant.and_then(|tenant| tenant.serving(&id.app));
+    let wanted = own.map_or(Revision(0), |own| own.wanted);
+    let failed = own.and_then(|own| own.failed.get(&wanted));
+    let trouble = tenant.and_then(|tenant| tenant.trouble(&id.app));
+    let word = match (serving, failed, trouble) {
+        (Some(revision), _, _) if revision == wanted => "serving",
+        (_, Some(_), _) => "failed",
+        (None, None, Some(_)) => "down",
+        _ => "starting",
+    };
+    AppStatus {
+        tenant: id.tenant.to_string(),
+        app: id.app.to_string(),
+        version: String::new(),
+        state: word.to_owned(),
+        serving: serving.map(|revision| revision.0),
+        wanted: wanted.0,
+        good: own.and_then(|own| own.good).map(|good| good.0),
+        reason: failed.cloned().or_else(|| trouble.map(str::to_owned)),
+        functions: BTreeMap::new(),
+    }
+}
+
+/// The tenant of a path.
+pub(super) fn tenant(node: &Node, parts: &[String]) -> Result<Name, ApiError> {
+    let tenant = name(parts, 0)?;
+    if &*tenant != DEFAULT_TENANT && !node.db.borrow().has_tenant(&tenant)? {
+        let add = format!("there is no tenant {tenant}; add it with `tombolo tenant add {tenant}`");
+        return Err(ApiError::not_found(add));
+    }
+    Ok(tenant)
+}
+
+/// The app of a path.
+pub(super) fn existing(node: &Node, parts: &[String]) -> Result<AppId, ApiError> {
+    let app = AppId { tenant: tenant(node, parts)?, app: name(parts, 1)? };
+    let exists = node.with_state(|state| state.app(&app).is_some());
+    exists.then_some(app.clone()).ok_or_else(|| ApiError::not_found(format!("there is no app {}", app.app)))
+}
+
+/// The digest of a path.
+pub(super) fn digest(parts: &[String]) -> Result<Digest, ApiError> {
+    let text = parts.first().map_or("", String::as_str);
+    text.parse().map_err(|error: tombolo_spec::Invalid| ApiError::bad_request(error.to_string()))
+}

@@ -1,0 +1,134 @@
+//! The API: HTTP and JSON over a Unix socket, version 1.
+//!
+//! Who may connect is the node's own user or root, as the kernel says (`SO_PEERCRED`, unix(7)). Requests that come
+//! from a browser's page are refused: they carry `Origin`, or another `Host` than ours.
+
+mod apps;
+mod artifacts;
+mod error;
+mod invoke;
+mod logs;
+mod machine;
+mod openapi;
+mod routes;
+pub mod types;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::header::{HOST, ORIGIN};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use crate::supervise::Node;
+use error::ApiError;
+pub use openapi::document;
+
+/// Connections at once.
+const CONNECTIONS_MAX: usize = 64;
+/// The largest JSON document that is taken, in bytes.
+const JSON_BYTES_MAX: usize = 4 << 20;
+/// Names under which the API may be asked for; there is no other host behind the socket.
+const HOSTS: [&str; 2] = ["tombolo", "localhost"];
+
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+type Answer = Result<Response<Body>, ApiError>;
+
+/// Opens the API's socket; the future serves it.
+pub(crate) fn listen(node: &Rc<Node>) -> io::Result<impl Future<Output = ()> + use<>> {
+    let path = node.options.dirs.api_socket();
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(accept(Rc::clone(node), listener))
+}
+
+async fn accept(node: Rc<Node>, listener: UnixListener) {
+    let places = Rc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            continue;
+        };
+        let (node, places) = (Rc::clone(&node), Rc::clone(&places));
+        tokio::task::spawn_local(async move {
+            if let Ok(_place) = places.acquire().await
+                && may_connect(&stream)
+            {
+                serve(node, stream).await;
+            }
+        });
+    }
+}
+
+/// The node's own user, and root.
+fn may_connect(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+async fn serve(node: Rc<Node>, stream: UnixStream) {
+    let service = service_fn(move |request| {
+        let node = Rc::clone(&node);
+        async move { Ok::<_, Infallible>(answer(node, request).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service);
+    // How a connection ends is the client's affair.
+    let _ = connection.await;
+}
+
+async fn answer(node: Rc<Node>, request: Request<Incoming>) -> Response<Body> {
+    let answer = match refused_origin(&request) {
+        Some(refusal) => Err(refusal),
+        None => routes::dispatch(node, request).await,
+    };
+    answer.unwrap_or_else(|error| error.response())
+}
+
+/// What a browser was made to send, by a page of somebody else's.
+fn refused_origin(request: &Request<Incoming>) -> Option<ApiError> {
+    if request.headers().contains_key(ORIGIN) {
+        return Some(ApiError::forbidden("requests of web pages are refused"));
+    }
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let known = host.is_some_and(|host| HOSTS.contains(&host));
+    (!known).then(|| ApiError::forbidden("this API answers to the host name tombolo only"))
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Answer {
+    let text = serde_json::to_vec(value).map_err(|error| ApiError::internal(error.to_string()))?;
+    let mut response = Response::new(full(text));
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    Ok(response)
+}
+
+fn full(bytes: impl Into<Bytes>) -> Body {
+    http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Reads a JSON document from a request.
+async fn read<T: serde::de::DeserializeOwned>(request: Request<Incoming>) -> Result<T, ApiError> {
+    let body = http_body_util::Limited::new(request.into_body(), JSON_BYTES_MAX).collect().await;
+    let body =
+        body.map_err(|error| ApiError::bad_request(format!("the request's body: {error}")))?.to_bytes();
+    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::bad_request(format!("the request's body: {error}")))
+}

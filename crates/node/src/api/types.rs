@@ -1,0 +1,128 @@
+//! What the API takes and gives, as JSON.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::db::HistoryRow;
+
+/// A deploy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deploy {
+    /// The text of `tombolo.toml`.
+    pub manifest: String,
+    /// The manifest's folder on this machine, where relative folders of grants start.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// The digest of each function's artifact; the artifacts were sent before.
+    pub artifacts: BTreeMap<String, String>,
+}
+
+/// What came of a deploy or a rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The app.
+    pub app: String,
+    /// The revision that was asked for.
+    pub revision: u64,
+    /// `serving`, `unchanged`, `failed` or `superseded`.
+    pub state: String,
+    /// The revision that requests reach now.
+    pub serving: Option<u64>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What was asked for and not given, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+}
+
+/// A rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// To which revision; to the one before, if none is named.
+    #[serde(default)]
+    pub revision: Option<u64>,
+}
+
+/// An app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppStatus {
+    /// Whose it is.
+    pub tenant: String,
+    /// Its name.
+    pub app: String,
+    /// The manifest's version of what serves, or else of what is wanted.
+    pub version: String,
+    /// One word: `serving`, `starting`, `failed`, `down`.
+    pub state: String,
+    /// The revision that requests reach now.
+    pub serving: Option<u64>,
+    /// The revision that was asked for last.
+    pub wanted: u64,
+    /// The last one that has served well.
+    pub good: Option<u64>,
+    /// Why the wanted one failed, or why the good one does not serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Its functions, each with its triggers.
+    pub functions: BTreeMap<String, Vec<String>>,
+}
+
+/// The node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// The program's version.
+    pub version: String,
+    /// The node's process.
+    pub pid: u32,
+    /// The gateway's process, if it runs.
+    pub gateway: Option<u32>,
+    /// Where the gateway listens.
+    pub listen: Vec<String>,
+    /// Where state is kept.
+    pub state: String,
+    /// Bytes that are free there.
+    pub disk_free_bytes: u64,
+    /// `written` by the operator, or `usual`.
+    pub ceiling: String,
+    /// Apps in all.
+    pub apps: usize,
+    /// Cells.
+    pub cells: Vec<CellStatus>,
+}
+
+/// A cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellStatus {
+    /// Its number.
+    pub cell: u64,
+    /// Whose it is.
+    pub tenant: String,
+    /// Its process.
+    pub pid: u32,
+    /// Where it is in its life.
+    pub phase: String,
+    /// What it serves: app and revision.
+    pub apps: BTreeMap<String, u64>,
+    /// The kernel's walls around it.
+    pub layers: serde_json::Value,
+}
+
+/// A tenant that is added or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    /// The text of its `ceiling.toml`; without one, the machine's ceiling is its own.
+    #[serde(default)]
+    pub ceiling: Option<String>,
+}
+
+/// Why a request was not fulfilled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Error {
+    /// For people.
+    pub error: String,
+}

@@ -1,0 +1,48 @@
+//! The tables, and how an older database becomes a newer one.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::DbError;
+
+/// Each step takes a database from its index to the next version (`PRAGMA user_version`).
+const STEPS: [&str; 1] = ["
+    CREATE TABLE tenants (
+        name    TEXT PRIMARY KEY,
+        ceiling TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE apps (
+        tenant TEXT NOT NULL,
+        app    TEXT NOT NULL,
+        wanted INTEGER NOT NULL,
+        good   INTEGER,
+        last   INTEGER NOT NULL,
+        PRIMARY KEY (tenant, app)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE revisions (
+        tenant  TEXT NOT NULL,
+        app     TEXT NOT NULL,
+        number  INTEGER NOT NULL,
+        created INTEGER NOT NULL,
+        release TEXT NOT NULL,
+        failed  TEXT,
+        PRIMARY KEY (tenant, app, number)
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// Brings a database to the version that this program knows.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known {
+        return Err(DbError::Newer { found, known });
+    }
+    let done = usize::try_from(found).map_err(|_| DbError::Foreign(format!("the version {found}")))?;
+    for (index, step) in STEPS.iter().enumerate().skip(done) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        let version = i64::try_from(index + 1).unwrap_or(i64::MAX);
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

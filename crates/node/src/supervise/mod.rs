@@ -1,0 +1,13 @@
+//! Does what the reconciler says, with real processes, and tells it what happens.
+
+mod act;
+mod cell;
+mod children;
+mod gateway;
+mod node;
+mod notify;
+mod run;
+mod verify;
+
+pub use node::{Node, Options};
+pub use run::{StartError, run};

@@ -1,0 +1,195 @@
+//! The life of a node, from its start to its end.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tombolo_gateway::wire::Order;
+
+use super::gateway;
+use super::node::{Node, Options};
+use super::notify::notify;
+use crate::api;
+use crate::ceilings::{CeilingError, MachineCeiling};
+use crate::db::{Db, DbError};
+use crate::disk::Artifacts;
+use crate::reconcile::{Event, State};
+
+/// How long all processes together may take to end.
+const END_TIME: Duration = Duration::from_secs(20);
+
+/// How often an address that is in use is tried again, and after what time.
+const BIND_TRIES: u32 = 20;
+const BIND_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a node can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A folder, a socket or a process.
+    #[error("the node cannot start: {0}")]
+    Io(#[from] io::Error),
+    /// Its state.
+    #[error("the node cannot start: {0}")]
+    Db(#[from] DbError),
+    /// The operator's ceiling.
+    #[error("the node cannot start: {0}")]
+    Ceiling(#[from] CeilingError),
+    /// There is one already.
+    #[error("another node uses {}; stop it, or say --state and --runtime", .0.display())]
+    Running(PathBuf),
+    /// A public address.
+    #[error("cannot listen on {address}: {source}; stop the other process, or say --listen")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+}
+
+/// Runs a node until it is told to end. `ready` is called once the API answers, with the public addresses in use.
+///
+/// # Errors
+/// [`StartError`]; once it has started, a node does not fail.
+pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), StartError> {
+    options.dirs.make()?;
+    let _lock = lock(&options)?;
+    raise_open_files();
+    let ceiling = MachineCeiling::read(&options.dirs.config)?;
+    let (db, recovered) = Db::open(&options.dirs.state)?;
+    let artifacts = Artifacts::open(options.dirs.state.join("artifacts"))?;
+    let state = State::new(options.policy.clone(), db.apps()?);
+    let public = listen(&options.listen)?;
+    clear_sockets(&options)?;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tasks = tokio::task::LocalSet::new();
+    tasks.block_on(&runtime, async {
+        let node = Node::new(options, db, artifacts, ceiling, public, state);
+        recovered.iter().for_each(|recovered| node.say(&recovered.to_string()));
+        let mut children = signal(SignalKind::child())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let api = api::listen(&node)?;
+        tokio::task::spawn_local({
+            let node = Rc::clone(&node);
+            async move {
+                while children.recv().await.is_some() {
+                    node.children.reap()
+                }
+            }
+        });
+        tokio::task::spawn_local(tick(Rc::clone(&node)));
+        tokio::task::spawn_local(gateway::keep(Rc::clone(&node)));
+        let api = tokio::task::spawn_local(api);
+        ready(&node.addresses);
+        notify("READY=1");
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        notify("STOPPING=1");
+        api.abort();
+        end(&node).await;
+        Ok(())
+    })
+}
+
+/// Tells the node that time has passed, when something waits for it, and never otherwise.
+async fn tick(node: Rc<Node>) {
+    loop {
+        let changed = node.timer.notified();
+        match node.with_state(State::wake) {
+            None => changed.await,
+            Some(wake) => {
+                let wait = wake.since(node.now());
+                tokio::select! {
+                    () = changed => {}
+                    () = tokio::time::sleep(wait) => node.tell(Event::Tick),
+                }
+            }
+        }
+    }
+}
+
+/// First nobody new comes in, then what has begun is answered, then the cells end.
+async fn end(node: &Rc<Node>) {
+    node.begin_to_end();
+    let done = async {
+        if let Some(gateway) = &*node.gateway.borrow() {
+            let _ = gateway.orders.send(Order::Drain);
+        }
+        until(|| node.gateway.borrow().is_none()).await;
+        let cells: Vec<_> = node.cells.borrow().values().cloned().collect();
+        for cell in cells {
+            cell.drain().await;
+        }
+        until(|| node.children.count() == 0).await;
+    };
+    // Whoever is left dies with this process.
+    let _ = tokio::time::timeout(END_TIME, done).await;
+}
+
+fn until(is: impl Fn() -> bool) -> impl Future<Output = ()> {
+    async move {
+        while !is() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// One node for each state folder: the lock is held until the process ends, however it ends.
+fn lock(options: &Options) -> Result<OwnedFd, StartError> {
+    let path = options.dirs.state.join("lock");
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file.into()),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StartError::Running(options.dirs.state.clone())),
+        Err(error) => Err(io::Error::from(error).into()),
+    }
+}
+
+fn listen(addresses: &[SocketAddr]) -> Result<(Vec<OwnedFd>, Vec<SocketAddr>), StartError> {
+    let mut sockets = Vec::new();
+    let mut actual = Vec::new();
+    for address in addresses {
+        let bound = bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (own, listener) = bound.map_err(|source| StartError::Listen { address: *address, source })?;
+        actual.push(own);
+        sockets.push(listener.into());
+    }
+    Ok((sockets, actual))
+}
+
+/// The gateway of a node that was killed dies with it, but not in the same moment, and holds the address until then.
+fn bind(address: &SocketAddr) -> io::Result<TcpListener> {
+    for _ in 0..BIND_TRIES {
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => std::thread::sleep(BIND_PAUSE),
+            bound => return bound,
+        }
+    }
+    TcpListener::bind(address)
+}
+
+/// What the cells of a node that was killed have left.
+fn clear_sockets(options: &Options) -> io::Result<()> {
+    for entry in std::fs::read_dir(options.dirs.cells())? {
+        std::fs::remove_file(entry?.path())?;
+    }
+    Ok(())
+}
+
+/// Each cell takes some, each connection to the API one.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Without it there are fewer.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
