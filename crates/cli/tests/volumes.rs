@@ -109,3 +109,26 @@ fn a_server_keeps_its_volumes_to_itself_until_it_ends() {
     drop(server);
     act("c-fsprobe", &data, &["write", "a", "x"]).exits(0);
 }
+
+#[test]
+fn streams_of_wasi_0_3_keep_the_quota() {
+    let data = common::folder(&[("volumes/cache/a", &"x".repeat(60 << 10))]);
+    let (guest, folder) = (common::guest("rust-fsprobe-p3"), data.path());
+    let probe = |act: &[&str]| {
+        let own =
+            ["run", "--data", folder.to_str().expect("text"), "--grant", "volume cache as /cache 64KiB"];
+        common::run(own.iter().chain([&guest.to_str().expect("text")]).chain(act))
+    };
+    let text = "y".repeat(3 << 10);
+    probe(&["append", "a", &text]).exits(0);
+    let full = probe(&["append", "a", &text]);
+    assert!(full.code == Some(1) && full.stdout.contains("Quota"), "{} {}", full.stdout, full.stderr);
+    assert_eq!(std::fs::metadata(folder.join("volumes/cache/a")).expect("it is there").len(), 64 << 10);
+    let full = probe(&["write", "b", "z"]);
+    assert!(full.code == Some(1) && full.stdout.contains("Quota"), "{} {}", full.stdout, full.stderr);
+    let full = probe(&["resize", "a", "65537"]);
+    assert!(full.code == Some(1) && full.stdout.contains("Quota"), "{} {}", full.stdout, full.stderr);
+    probe(&["resize", "a", "5"]).exits(0);
+    probe(&["write", "b", "z"]).exits(0);
+    probe(&["read", "a"]).exits(0).prints("ok: xxxxx\n");
+}
