@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::certificates::Certificate;
 use crate::common::{TempDir, folder};
-use crate::world::{Server, answering, replace};
+use crate::world::{Server, answering, curl, replace};
 
 const MANIFEST: &str = "name = \"app\"\nversion = \"1\"\n\
     [functions.f]\ncomponent = \"f.wat\"\non = [\"http GET /*\"]\n";
@@ -220,4 +220,32 @@ fn certificates_are_reloaded_on_a_hang_up_and_when_they_change() {
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(path).expect("a file can be read")
+}
+
+#[test]
+fn stores_and_volumes_stay_what_they_were() {
+    let manifest = |more: &str| {
+        let guest = crate::common::guest("rust-http-kv");
+        format!(
+            "name = \"app\"\nversion = \"1\"\n[functions.f]\ncomponent = {:?}\non = [\"http * /*\"]\n\
+             grants = [\"kv readings read-write\", \"volume cache as /cache 1MiB\"{more}]\n",
+            guest.to_str().expect("a path in UTF-8")
+        )
+    };
+    let app = folder(&[("tombolo.toml", &manifest(""))]);
+    let data = app.path().join("data").to_str().expect("a path in UTF-8").to_owned();
+    let server = serve(&app, &["--data", &data]);
+    let url = format!("http://{}/readings/a", server.address);
+    curl(&["-f", "-X", "PUT", "-d", "one", &url]);
+    for count in 1..=3 {
+        replace(&app.path().join("tombolo.toml"), &manifest(&format!(", \"env COUNT={count}\"")));
+        server.signal(Signal::HUP);
+        server.wait_for_count(&["\"event\":\"swapped\""], count);
+        assert_eq!(curl(&["-f", &url]), if count == 1 { "one".to_owned() } else { (count - 1).to_string() });
+        curl(&["-f", "-X", "PUT", "-d", &count.to_string(), &url]);
+    }
+    replace(&app.path().join("tombolo.toml"), &manifest(", \"kv other read\""));
+    server.signal(Signal::HUP);
+    server.wait_for(&["\"event\":\"reload-failed\"", "kv other read"]);
+    assert_eq!(curl(&["-f", &url]), "3");
 }
