@@ -100,6 +100,8 @@ impl NetworkNeeds {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     #[track_caller]
@@ -121,6 +123,28 @@ mod tests {
         check(&["listen tcp 9000"], &[], &[9000], false);
         check(&["udp connect 10.0.0.7:514"], &[], &[], true);
         check(&["dns *.example.com"], &[53, 5353], &[], true);
+    }
+
+    #[test]
+    fn of_an_apps_data_only_what_is_granted_is_reached() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = tombolo_host::Data::at(folder.path().to_owned());
+        let lines = ["kv readings read", "kv settings read-write", "volume cache as /cache 1MiB"];
+        let grants = lines.iter().map(|line| line.parse().expect("a grant")).collect();
+        let parts = tombolo_host::TemplateParts::new("f", grants);
+        let template = Template::prepare(tombolo_host::TemplateParts { data: Some(data), ..parts });
+        let template = template.expect("folders can be made");
+        let rules = policy(&template).files.into_iter().map(|rule| {
+            let path =
+                std::fs::read_link(format!("/proc/self/fd/{}", rule.fd.as_raw_fd())).expect("it is open");
+            (path.strip_prefix(folder.path()).expect("below the data").to_owned(), rule.access)
+        });
+        let expected = [
+            ("volumes/cache", Access::ReadWrite),
+            ("kv/settings", Access::ReadWrite),
+            ("kv/readings", Access::ReadOnly),
+        ];
+        assert_eq!(rules.collect::<Vec<_>>(), expected.map(|(path, access)| (path.into(), access)));
     }
 
     #[test]

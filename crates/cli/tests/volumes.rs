@@ -4,16 +4,18 @@ mod common;
 #[path = "common/server.rs"]
 mod server;
 
+use std::ffi::OsStr;
+
 use common::{Done, TempDir};
 
 /// One act of a probe on the volume `cache`, which is `/cache`.
 fn act(guest: &str, data: &TempDir, act: &[&str]) -> Done {
     let (guest, data) = (common::guest(guest), data.path());
-    let own = ["run", "--data"].map(std::ffi::OsStr::new);
+    let own = ["run", "--data"].map(OsStr::new);
     let grant = ["--grant", "volume cache as /cache 64KiB", "--grant", "volume other as /other 64KiB"];
-    let grant = grant.map(std::ffi::OsStr::new);
+    let grant = grant.map(OsStr::new);
     let command = own.into_iter().chain([data.as_os_str()]).chain(grant).chain([guest.as_os_str()]);
-    common::run(command.chain(["--at", "/cache"].iter().chain(act).map(std::ffi::OsStr::new)))
+    common::run(command.chain(["--at", "/cache"].iter().chain(act).map(OsStr::new)))
 }
 
 /// Both versions have the same acts, and name errors in their own words.
@@ -70,16 +72,16 @@ fn nothing_moves_into_a_volume_or_out_of_it() {
 
 #[test]
 fn a_full_volume_is_reported_with_a_larger_one_to_grant() {
-    let data = common::folder(&[("volumes/cache/a", &"x".repeat(64 << 10))]);
-    let guest = common::guest("c-fsprobe");
-    let data = data.path().as_os_str();
-    let flags = ["--report", "--grant", "volume cache as /cache 64KiB"].map(std::ffi::OsStr::new);
-    let command = ["run", "--data"].map(std::ffi::OsStr::new).into_iter().chain([data]).chain(flags);
-    let done =
-        common::run(command.chain([guest.as_os_str()]).chain(["append", "a", "x"].map(std::ffi::OsStr::new)));
-    done.exits(1).says(
-        "refused: volume cache more than 64KiB: the volume is full; grant 'volume cache as /cache 128KiB'",
-    );
+    for guest in ["c-fsprobe", "rust-fsprobe", "rust-fsprobe-p3"] {
+        let data = common::folder(&[("volumes/cache/a", &"x".repeat(64 << 10))]);
+        let guest = common::guest(guest);
+        let own = ["run", "--report", "--grant", "volume cache as /cache 64KiB", "--data"].map(OsStr::new);
+        let command = own.into_iter().chain([data.path().as_os_str(), guest.as_os_str()]);
+        let done = common::run(command.chain(["append", "a", "x"].map(OsStr::new)));
+        done.exits(1).says(
+            "refused: volume cache more than 64KiB: the volume is full; grant 'volume cache as /cache 128KiB'",
+        );
+    }
 }
 
 #[test]
@@ -108,4 +110,27 @@ fn a_server_keeps_its_volumes_to_itself_until_it_ends() {
         .says("the volume \"cache\" is in use by another tombolo");
     drop(server);
     act("c-fsprobe", &data, &["write", "a", "x"]).exits(0);
+}
+
+#[test]
+fn streams_of_wasi_0_3_keep_the_quota() {
+    let data = common::folder(&[("volumes/cache/a", &"x".repeat(60 << 10))]);
+    let (guest, folder) = (common::guest("rust-fsprobe-p3"), data.path());
+    let probe = |act: &[&str]| {
+        let own =
+            ["run", "--data", folder.to_str().expect("text"), "--grant", "volume cache as /cache 64KiB"];
+        common::run(own.iter().chain([&guest.to_str().expect("text")]).chain(act))
+    };
+    let text = "y".repeat(3 << 10);
+    probe(&["append", "a", &text]).exits(0);
+    let full = probe(&["append", "a", &text]);
+    assert!(full.code == Some(1) && full.stdout.contains("Quota"), "{} {}", full.stdout, full.stderr);
+    assert_eq!(std::fs::metadata(folder.join("volumes/cache/a")).expect("it is there").len(), 64 << 10);
+    let full = probe(&["write", "b", "z"]);
+    assert!(full.code == Some(1) && full.stdout.contains("Quota"), "{} {}", full.stdout, full.stderr);
+    let full = probe(&["resize", "a", "65537"]);
+    assert!(full.code == Some(1) && full.stdout.contains("Quota"), "{} {}", full.stdout, full.stderr);
+    probe(&["resize", "a", "5"]).exits(0);
+    probe(&["write", "b", "z"]).exits(0);
+    probe(&["read", "a"]).exits(0).prints("ok: xxxxx\n");
 }

@@ -7,6 +7,7 @@ mod server;
 
 mod grants;
 mod kills;
+mod run;
 mod shared;
 
 use common::TempDir;

@@ -141,3 +141,27 @@ fn an_ending_node_answers_what_has_begun() {
     assert_eq!(node.stop(), Some(0));
     assert!(!cells.iter().any(|pid| runs(*pid)));
 }
+
+#[test]
+fn a_full_disk_refuses_what_is_new_and_lets_everybody_go_back() {
+    let Some(node) = Node::start_on_small_disk(8) else {
+        assert!(std::env::var_os("TOMBOLO_TEST_REQUIRE").is_none(), "no small disk can be mounted here");
+        eprintln!("skipped: no small disk can be mounted here");
+        return;
+    };
+    node.apply(&App::saying("web", ON, "one")).exits(0);
+    node.apply(&App::saying("web", ON, "two")).exits(0);
+    let full = node.fill_disk();
+    let refused = node.apply(&App::saying("web", ON, "three")).exits(125);
+    assert!(refused.stderr.contains("full") || refused.stderr.contains("No space"), "{}", refused.stderr);
+    assert_eq!(node.get("/web/"), (200, "two".into()));
+    node.run(&["rollback", "web"]).exits(0).prints("web: revision 1 serving\n");
+    assert_eq!(node.get("/web/"), (200, "one".into()));
+
+    signal(node.pid(), "KILL");
+    let node = node.again();
+    node.serves("/web/", "one");
+    std::fs::remove_file(full).expect("removed");
+    node.apply(&App::saying("web", ON, "three")).exits(0);
+    assert_eq!(node.get("/web/"), (200, "three".into()));
+}

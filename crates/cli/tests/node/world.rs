@@ -19,6 +19,55 @@ pub(crate) struct Node {
     pub(crate) address: String,
     process: Child,
     more: Vec<String>,
+    disk: Option<SmallDisk>,
+}
+
+/// A file system of a few megabytes, seen by those who enter its namespaces alone.
+pub(crate) struct SmallDisk(Child);
+
+impl SmallDisk {
+    /// None where the kernel does not let this user make one.
+    fn at(folder: &Path, megabytes: u32) -> Option<SmallDisk> {
+        std::fs::create_dir_all(folder).expect("a folder");
+        let mount = format!(
+            "mount -t tmpfs -o size={megabytes}m,mode=700 none {} && echo up && exec sleep 600",
+            path(folder)
+        );
+        let mut holder = std::process::Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount])
+            .stdout(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().expect("piped")).read_line(&mut line).expect("read");
+        (line == "up\n").then_some(SmallDisk(holder))
+    }
+
+    fn command(&self) -> std::process::Command {
+        let mut command = std::process::Command::new("nsenter");
+        let target = self.0.id().to_string();
+        command.args(["--target", &target, "--user", "--mount", "--preserve-credentials"]);
+        command.arg(env!("CARGO_BIN_EXE_tombolo"));
+        command.env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+        command
+    }
+
+    /// Fills it to the last byte; returns the file that does.
+    pub(crate) fn fill(&self, folder: &Path) -> PathBuf {
+        let path = PathBuf::from(format!("/proc/{}/root{}/full", self.0.id(), path(folder)));
+        let mut file = std::fs::File::create(&path).expect("a file");
+        for size in [1 << 16, 1 << 12, 1] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Node {
@@ -29,16 +78,29 @@ impl Node {
     /// A node with more arguments.
     pub(crate) fn start_with(more: &[&str]) -> Node {
         let folder = TempDir::new().expect("a temporary folder");
-        Node::start_in(folder, "127.0.0.1:0", more)
+        Node::start_in(folder, "127.0.0.1:0", more, None)
+    }
+
+    /// A node whose state is on a disk of a few megabytes; none where that can't be made.
+    pub(crate) fn start_on_small_disk(megabytes: u32) -> Option<Node> {
+        let folder = TempDir::new().expect("a temporary folder");
+        let disk = SmallDisk::at(&folder.path().join("state"), megabytes)?;
+        Some(Node::start_in(folder, "127.0.0.1:0", &["--trial", "50ms"], Some(disk)))
+    }
+
+    /// Leaves no space on the node's disk; returns the file that takes it.
+    pub(crate) fn fill_disk(&self) -> PathBuf {
+        self.disk.as_ref().expect("a small disk").fill(&self.state())
     }
 
     /// A node whose operator wrote this ceiling.
     pub(crate) fn start_under(ceiling: &str) -> Node {
-        Node::start_in(crate::common::folder(&[("config/ceiling.toml", ceiling)]), "127.0.0.1:0", &[])
+        Node::start_in(crate::common::folder(&[("config/ceiling.toml", ceiling)]), "127.0.0.1:0", &[], None)
     }
 
-    fn start_in(folder: TempDir, address: &str, more: &[&str]) -> Node {
-        let mut command = tombolo(["node", "--workers", "1", "--listen", address]);
+    fn start_in(folder: TempDir, address: &str, more: &[&str], disk: Option<SmallDisk>) -> Node {
+        let mut command = disk.as_ref().map_or_else(|| tombolo([""; 0]), SmallDisk::command);
+        command.args(["node", "--workers", "1", "--listen", address]);
         for (flag, name) in [("--state", "state"), ("--runtime", "run"), ("--config", "config")] {
             command.arg(flag).arg(folder.path().join(name));
         }
@@ -56,7 +118,7 @@ impl Node {
             .expect("it starts");
         let address = address_of(&mut process, folder.path());
         let more = more.iter().map(|argument| (*argument).to_owned()).collect();
-        Node { folder, address, process, more }
+        Node { folder, address, process, more, disk }
     }
 
     /// The same node again, after it was killed; on the address it had.
@@ -66,7 +128,8 @@ impl Node {
         let more: Vec<&str> = self.more.iter().map(String::as_str).collect();
         let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a temporary folder"));
         let address = self.address.clone();
-        Node::start_in(folder, &address, &more)
+        let disk = self.disk.take();
+        Node::start_in(folder, &address, &more, disk)
     }
 
     pub(crate) fn pid(&self) -> u32 {

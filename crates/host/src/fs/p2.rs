@@ -20,7 +20,7 @@ use super::meta::{self, NewTime};
 use super::origins::Origins;
 use super::policy::{FsPolicy, OpenRequest, Site, run};
 use crate::template::Template;
-use crate::volume::{Place, Quota, QuotaReached, VolumeStream};
+use crate::volume::{Place, Quota, QuotaReached, VolumeStream, Writing};
 
 /// Names the files of a guest to the linker.
 pub(crate) struct HasFs;
@@ -112,6 +112,13 @@ impl<'a> FsView<'a> {
             Descriptor::File(file) => rustix::fs::fstat(&*file.file),
         };
         Ok(stat.map(|stat| meta::identity(&stat)))
+    }
+
+    /// A stream into a file of a volume.
+    pub(crate) fn writing(&self, fd: &Fd, place: Place) -> Result<Option<Writing>, ResourceTableError> {
+        let (template, dir) = (self.template, self.origins.of(fd.rep()));
+        let writing = |(file, quota)| Writing { file, quota, place, template: Arc::clone(template), dir };
+        Ok(self.in_volume(fd)?.map(writing))
     }
 
     fn push_stream(&mut self, stream: VolumeStream) -> FsResult<Resource<DynOutputStream>> {
@@ -369,15 +376,15 @@ impl types::HostDescriptor for FsView<'_> {
     }
 
     fn write_via_stream(&mut self, fd: Fd, offset: u64) -> FsResult<Resource<DynOutputStream>> {
-        if let Some((file, quota)) = self.in_volume(&fd)? {
-            return self.push_stream(VolumeStream::new(file, quota, Place::At(offset)));
+        if let Some(writing) = self.writing(&fd, Place::At(offset))? {
+            return self.push_stream(VolumeStream::new(writing));
         }
         self.wasi().write_via_stream(fd, offset)
     }
 
     fn append_via_stream(&mut self, fd: Fd) -> FsResult<Resource<DynOutputStream>> {
-        if let Some((file, quota)) = self.in_volume(&fd)? {
-            return self.push_stream(VolumeStream::new(file, quota, Place::End));
+        if let Some(writing) = self.writing(&fd, Place::End)? {
+            return self.push_stream(VolumeStream::new(writing));
         }
         self.wasi().append_via_stream(fd)
     }

@@ -1,6 +1,5 @@
 //! `wasi:filesystem` 0.3: the same as 0.2, with calls that run side by side.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use rustix::io::Errno;
@@ -18,7 +17,7 @@ use super::meta::{self, NewTime};
 use super::p2::{FsView, HasFs};
 use super::policy::{OpenRequest, Site, run};
 use crate::guest::Guest;
-use crate::volume::{Place, Quota, VolumeConsumer};
+use crate::volume::{Place, VolumeConsumer, Writing};
 
 type Fd = Resource<Descriptor>;
 type Store = Accessor<Guest, HasFs>;
@@ -272,8 +271,8 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
         data: StreamReader<u8>,
         offset: u64,
     ) -> wasmtime::Result<FutureReader<Result<(), types::ErrorCode>>> {
-        if let Some((file, quota)) = store.get().in_volume(&fd)? {
-            return consume(store, data, file, quota, Place::At(offset));
+        if let Some(writing) = store.get().writing(&fd, Place::At(offset))? {
+            return consume(store, data, writing);
         }
         WasiFilesystem::write_via_stream(wasi_now(store.as_context_mut()), fd, data, offset)
     }
@@ -283,8 +282,8 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
         fd: Fd,
         data: StreamReader<u8>,
     ) -> wasmtime::Result<FutureReader<Result<(), types::ErrorCode>>> {
-        if let Some((file, quota)) = store.get().in_volume(&fd)? {
-            return consume(store, data, file, quota, Place::End);
+        if let Some(writing) = store.get().writing(&fd, Place::End)? {
+            return consume(store, data, writing);
         }
         WasiFilesystem::append_via_stream(wasi_now(store.as_context_mut()), fd, data)
     }
@@ -302,12 +301,10 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
 fn consume(
     mut store: StoreAccess<'_, Guest, HasFs>,
     data: StreamReader<u8>,
-    file: Arc<File>,
-    quota: Quota,
-    place: Place,
+    writing: Writing,
 ) -> wasmtime::Result<FutureReader<Result<(), types::ErrorCode>>> {
     let (sender, receiver) = oneshot::channel();
-    data.pipe(&mut store, VolumeConsumer::new(file, quota, place, sender))?;
+    data.pipe(&mut store, VolumeConsumer::new(writing, sender))?;
     FutureReader::new(&mut store, receiver)
 }
 

@@ -15,7 +15,7 @@ mod stream;
 mod tests;
 
 pub(crate) use quota::{Place, Quota, QuotaReached};
-pub(crate) use stream::{VolumeConsumer, VolumeStream};
+pub(crate) use stream::{VolumeConsumer, VolumeStream, Writing};
 
 use std::collections::HashMap;
 use std::fs::File;

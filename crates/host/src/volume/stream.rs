@@ -16,20 +16,26 @@ use wasmtime_wasi::p3::bindings::filesystem::types::ErrorCode;
 
 use super::{Place, Quota, QuotaReached};
 use crate::fs::errors::code_p3;
+use crate::template::Template;
 
 /// The most that one write takes over from a guest, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A file of a volume that is being written.
 pub(crate) struct Writing {
-    file: Arc<File>,
-    quota: Quota,
-    place: Place,
+    pub(crate) file: Arc<File>,
+    pub(crate) quota: Quota,
+    pub(crate) place: Place,
+    /// Whose volume it is, and its place among the granted directories: a full one is recorded.
+    pub(crate) template: Arc<Template>,
+    pub(crate) dir: usize,
 }
 
 impl Writing {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
-        let written = self.quota.write(&self.file, bytes, self.place)?;
+        let written = self.quota.write(&self.file, bytes, self.place);
+        let full = |errno: &Errno| self.template.fs_policy().note_full(self.dir, *errno);
+        let written = written.inspect_err(full)?;
         if let Place::At(offset) = &mut self.place {
             *offset += written as u64;
         }
@@ -44,8 +50,8 @@ pub(crate) struct VolumeStream {
 }
 
 impl VolumeStream {
-    pub(crate) fn new(file: Arc<File>, quota: Quota, place: Place) -> VolumeStream {
-        VolumeStream { writing: Writing { file, quota, place }, failed: false }
+    pub(crate) fn new(writing: Writing) -> VolumeStream {
+        VolumeStream { writing, failed: false }
     }
 }
 
@@ -88,13 +94,8 @@ pub(crate) struct VolumeConsumer {
 }
 
 impl VolumeConsumer {
-    pub(crate) fn new(
-        file: Arc<File>,
-        quota: Quota,
-        place: Place,
-        result: oneshot::Sender<Result<(), ErrorCode>>,
-    ) -> VolumeConsumer {
-        VolumeConsumer { writing: Writing { file, quota, place }, result: Some(result) }
+    pub(crate) fn new(writing: Writing, result: oneshot::Sender<Result<(), ErrorCode>>) -> VolumeConsumer {
+        VolumeConsumer { writing, result: Some(result) }
     }
 
     fn close(&mut self, result: Result<(), ErrorCode>) {

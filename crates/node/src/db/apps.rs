@@ -91,6 +91,10 @@ impl Db {
     /// # Errors
     /// [`DbError`], also when it is not kept any more.
     pub fn want(&mut self, app: &AppId, revision: Revision) -> Result<(), DbError> {
+        self.surely(|db| db.try_want(app, revision))
+    }
+
+    fn try_want(&mut self, app: &AppId, revision: Revision) -> Result<(), DbError> {
         let key = params![&*app.tenant, &*app.app, sql(revision)];
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let known = transaction.execute(
@@ -109,6 +113,10 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub fn remove(&mut self, app: &AppId) -> Result<bool, DbError> {
+        self.surely(|db| db.try_remove(app))
+    }
+
+    fn try_remove(&mut self, app: &AppId) -> Result<bool, DbError> {
         copies::remove(&self.copies, app)?;
         let key = params![&*app.tenant, &*app.app];
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -123,6 +131,10 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub fn record(&mut self, record: &Record) -> Result<(), DbError> {
+        self.surely(|db| db.try_record(record))
+    }
+
+    fn try_record(&mut self, record: &Record) -> Result<(), DbError> {
         match record {
             Record::Good { app, revision } => {
                 let key = params![&*app.tenant, &*app.app, sql(*revision)];

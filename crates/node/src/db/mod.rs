@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use apps::HistoryRow;
 pub use open::Recovered;
 
+use crate::disk::Reserve;
 use crate::reconcile::Revision;
 
 /// The database and the files beside it.
@@ -27,6 +28,20 @@ use crate::reconcile::Revision;
 pub struct Db {
     connection: Connection,
     copies: PathBuf,
+    reserve: Reserve,
+}
+
+impl Db {
+    /// Does what must also be possible on a full disk: with the space that was set aside, if there is no other.
+    fn surely<T>(&mut self, act: impl Fn(&mut Db) -> Result<T, DbError>) -> Result<T, DbError> {
+        match act(self) {
+            Err(error) if error.is_full() && self.reserve.give_up() => act(self),
+            done => {
+                self.reserve.fill();
+                done
+            }
+        }
+    }
 }
 
 /// What was deployed: all that is needed to serve it again.

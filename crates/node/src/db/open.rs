@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, ErrorCode};
 
 use super::{Db, DbError, copies, schema};
+use crate::disk::Reserve;
 
 const FILE: &str = "state.db";
 /// What SQLite keeps beside a database.
@@ -35,16 +36,28 @@ impl Db {
     pub fn open(folder: &Path) -> Result<(Db, Option<Recovered>), DbError> {
         let copies = folder.join("apps");
         make(&copies)?;
-        match open_checked(&folder.join(FILE)) {
-            Ok(connection) => Ok((Db { connection, copies }, None)),
+        let reserve = Reserve::new(folder);
+        match open_surely(&folder.join(FILE), &reserve) {
+            Ok(connection) => Ok((Db { connection, copies, reserve }, None)),
             Err(DbError::Sqlite(error)) if is_broken(&error) => {
                 let aside = put_aside(folder)?;
                 let connection = open_checked(&folder.join(FILE))?;
-                let mut db = Db { connection, copies };
+                let mut db = Db { connection, copies, reserve };
                 let apps = db.restore(copies::read_all(&db.copies)?)?;
                 Ok((db, Some(Recovered { aside, why: error.to_string(), apps })))
             }
             Err(error) => Err(error),
+        }
+    }
+}
+
+/// Opens it; with the space that was set aside, if the disk is full.
+fn open_surely(path: &Path, reserve: &Reserve) -> Result<Connection, DbError> {
+    match open_checked(path) {
+        Err(DbError::Sqlite(error)) if !is_broken(&error) && reserve.give_up() => open_checked(path),
+        opened => {
+            reserve.fill();
+            opened
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The life of a node, from its start to its end.
 
-use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -137,11 +136,9 @@ async fn end(node: &Rc<Node>) {
     let _ = tokio::time::timeout(END_TIME, done).await;
 }
 
-fn until(is: impl Fn() -> bool) -> impl Future<Output = ()> {
-    async move {
-        while !is() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+async fn until(is: impl Fn() -> bool) {
+    while !is() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
