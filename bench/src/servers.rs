@@ -22,8 +22,11 @@ pub struct Scenario {
     pub kinds: &'static [Kind],
 }
 
-pub const SCENARIOS: [Scenario; 5] = [
-    Scenario { name: "hello", guest: "rust-http-hello", path: "/", body_bytes: 0, kinds: &Kind::ALL },
+const WASM: &[Kind] = &[Kind::Tombolo, Kind::Wasmtime];
+
+pub const SCENARIOS: [Scenario; 6] = [
+    Scenario { name: "hello", guest: "rust-http-bare", path: "/", body_bytes: 0, kinds: &Kind::ALL },
+    Scenario { name: "hello, async", guest: "rust-http-hello", path: "/", body_bytes: 0, kinds: WASM },
     Scenario { name: "JSON", guest: "rust-http-json", path: "/json", body_bytes: 0, kinds: &Kind::ALL },
     Scenario {
         name: "echo 64 KiB",

@@ -46,6 +46,7 @@ fn main() -> Result<()> {
         patience: Patience::default(),
         drain: std::time::Duration::from_secs(10),
         log: Box::new(std::io::stderr()),
+        traces: None,
     };
     tombolo_cell::serve(options)?.wait()?;
     Ok(())

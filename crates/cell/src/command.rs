@@ -3,16 +3,22 @@
 //! `load` and `link` come before the process is locked down, `run` after.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc::channel;
+use std::thread::Builder;
 
 use tombolo_engine::{
-    Authenticated, Calls, Code, Engine, Fault, HasBudget, LimitHit, LoadError, Ticker, Wasi, arm, classify,
+    Authenticated, Calls, Code, Engine, Fault, HasBudget, LimitHit, LoadError, Wasi, arm, classify,
 };
 use tombolo_host::command::{Command, exit_code};
 use tombolo_host::stdio::ClosedPipe;
 use tombolo_host::{Guest, Stdio, Template};
-use tombolo_spec::{LimitName, LimitValue};
+use tombolo_spec::{LimitName, Limits};
 use wasmtime::Store;
+
+use crate::limit_watch::Time;
+
+/// The watch over a program's time calls what prints and ends the process, and nothing deep.
+const WATCH_STACK_BYTES: usize = 256 * 1024;
 
 /// A program that is ready to run.
 pub struct Program {
@@ -70,29 +76,49 @@ impl Program {
 
     /// Runs the program to its end on the calling thread.
     ///
+    /// Nothing interrupts it but the end of the process: when a limit of time is reached, `time_is_up` is called from
+    /// another thread while the program still runs, and has to end the process.
+    ///
     /// # Errors
-    /// [`NotReady::Runtime`] when the event loop cannot start.
-    pub fn run(&self, stdio: Stdio, time: Option<Duration>) -> Result<Ended, NotReady> {
+    /// [`NotReady::Runtime`] when the event loop or the watch over its time cannot start.
+    pub fn run(
+        &self,
+        stdio: Stdio,
+        limits: &Limits,
+        time_is_up: impl FnOnce(Ended) + Send,
+    ) -> Result<Ended, NotReady> {
+        let time = Time::from_now(limits.time(), limits.cpu());
+        let (running, ended) = channel();
+        std::thread::scope(|scope| {
+            if time.is_limited() {
+                let watch = move || {
+                    if let Some(hit) = time.watch(&ended) {
+                        time_is_up(out_of_time(hit));
+                    }
+                };
+                Builder::new()
+                    .name("limits".into())
+                    .stack_size(WATCH_STACK_BYTES)
+                    .spawn_scoped(scope, watch)?;
+            }
+            let ended = self.run_freely(stdio);
+            drop(running);
+            ended
+        })
+    }
+
+    fn run_freely(&self, stdio: Stdio) -> Result<Ended, NotReady> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let ended = runtime.block_on(self.invoke(stdio, time));
+        let ended = runtime.block_on(self.invoke(stdio));
         // A read of standard input may still wait in a thread; the process ends with it.
         runtime.shutdown_background();
         Ok(ended)
     }
 
-    async fn invoke(&self, stdio: Stdio, time: Option<Duration>) -> Ended {
+    async fn invoke(&self, stdio: Stdio) -> Ended {
         let mut store = Store::new(self.engine.raw(), self.template.instantiate(stdio));
         arm(&mut store, Calls::Async);
-        let ticking = Ticker::new(&self.engine).guard();
-        let call = self.command.call(&mut store);
-        let outcome = match time {
-            None => call.await,
-            Some(time) => match tokio::time::timeout(time, call).await {
-                Ok(outcome) => outcome,
-                Err(_) => return Ended::OutOfTime(out_of_time(time)),
-            },
-        };
-        drop(ticking);
+        let outcome = self.command.call(&mut store).await;
         ended(outcome, &mut store)
     }
 }
@@ -108,6 +134,6 @@ fn ended(outcome: wasmtime::Result<()>, store: &mut Store<Guest>) -> Ended {
     }
 }
 
-fn out_of_time(time: Duration) -> LimitHit {
-    LimitHit { name: LimitName::Time, value: LimitValue::Time(time) }
+fn out_of_time(hit: LimitHit) -> Ended {
+    if hit.name == LimitName::Time { Ended::OutOfTime(hit) } else { Ended::Faulted(Fault::Limit(hit)) }
 }

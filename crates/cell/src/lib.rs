@@ -19,6 +19,7 @@ pub mod command;
 mod events;
 mod function;
 mod invoke;
+mod limit_watch;
 mod link;
 mod listener;
 mod observe;
@@ -34,6 +35,6 @@ mod worker;
 
 pub use function::{PrepareError, PreparedFunction};
 pub use listener::{ListenAddress, ListenError, Listener, Patience, Tls, TlsError, TlsFiles, TlsPems};
-pub use observe::RefusalLog;
+pub use observe::{RefusalLog, Traces};
 pub use policy::{needs_network, policy};
 pub use serve::{Drained, Handle, ServeError, ServeOptions, Serving, serve};

@@ -13,7 +13,7 @@ use tombolo_engine::{Engine, Ticker};
 use crate::admit::Cell;
 use crate::function::{Generation, PrepareError, PreparedFunction};
 use crate::listener::{Entrance, Listener, Patience, Protocols, Tls};
-use crate::observe::{Counters, Log, SteeringLine};
+use crate::observe::{Counters, Log, SteeringLine, Tracer, Traces};
 use crate::path::DoorKind;
 use crate::worker::{Shared, Worker, drop_finished_instances};
 
@@ -45,6 +45,8 @@ pub struct ServeOptions {
     pub drain: Duration,
     /// Where log lines go.
     pub log: Box<dyn io::Write + Send>,
+    /// Where traces go; `None` records none.
+    pub traces: Option<Traces>,
 }
 
 /// Why a cell could not begin to serve.
@@ -72,6 +74,7 @@ pub struct Serving {
     handle: Handle,
     workers: Vec<JoinHandle<io::Result<bool>>>,
     log_writer: JoinHandle<()>,
+    trace_writer: Option<JoinHandle<()>>,
 }
 
 /// Steers a cell from any thread.
@@ -89,12 +92,14 @@ pub struct Handle {
 pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
     let workers = options.workers.max(1);
     let (log, log_writer) = Log::start(options.log)?;
+    let (tracer, trace_writer) = options.traces.map(Tracer::start).transpose()?.unzip();
     let generation =
         Generation::new(options.functions, &options.engines, workers, &Generation::default(), &log)?;
     let shared = Arc::new(Shared {
         generation: ArcSwap::from_pointee(generation),
         cell: Cell::new(options.instances, options.memory_bytes),
         log,
+        tracer,
         tickers: options.engines.iter().map(Ticker::new).collect(),
         engines: options.engines,
         unrouted: (0..workers).map(|_| Counters::default()).collect(),
@@ -116,7 +121,7 @@ pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
             std::thread::Builder::new().name(name).spawn(move || work(index, shared, &plan, stopped))
         })
         .collect::<Result<_, _>>()?;
-    Ok(Serving { handle: Handle { shared, workers, stop }, workers: threads, log_writer })
+    Ok(Serving { handle: Handle { shared, workers, stop }, workers: threads, log_writer, trace_writer })
 }
 
 impl Serving {
@@ -150,6 +155,9 @@ impl Serving {
         }
         self.handle.shared.log.end();
         let _ = self.log_writer.join();
+        if let (Some(tracer), Some(writer)) = (&self.handle.shared.tracer, self.trace_writer) {
+            tracer.end(&writer);
+        }
         Ok(drained)
     }
 }

@@ -14,7 +14,7 @@ use wasmtime::Store;
 use crate::admit;
 use crate::function::Generation;
 use crate::listener::{Closing, Outbox};
-use crate::observe::{Counters, Lines, Log};
+use crate::observe::{Counters, Lines, Log, Tracer};
 use crate::refusal::Shortage;
 
 /// What the threads of a cell share.
@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) generation: ArcSwap<Generation>,
     pub(crate) cell: Arc<admit::Cell>,
     pub(crate) log: Log,
+    /// Where traces go, if they go anywhere.
+    pub(crate) tracer: Option<Tracer>,
     pub(crate) engines: Vec<tombolo_engine::Engine>,
     /// One for each engine; all lead to the clock of the process.
     pub(crate) tickers: Vec<Ticker>,

@@ -92,8 +92,11 @@ fn a_response_over_the_limit_is_refused_or_cut_off() {
 #[test]
 fn a_trap_after_the_head_does_not_look_like_the_end() {
     let cell = cell(&[FAULTS]);
-    let answer = cell.get("/trap-late");
-    assert!(status(&answer) == "500" || !answer.ends_with("0\r\n\r\n"), "{answer}");
+    for _ in 0..50 {
+        let answer = cell.get("/trap-late");
+        let cut_off = answer.contains("chunked") && !answer.ends_with("0\r\n\r\n");
+        assert!(status(&answer) == "500" || cut_off, "{answer}");
+    }
 }
 
 #[test]

@@ -14,8 +14,8 @@ use crate::program::Program;
 /// The most that compiled programs take up in the user's cache folder.
 pub(crate) const CACHE_BYTES_MAX: u64 = 1 << 30;
 
-/// The engine that a program needs: one that loads compiled code and, being for one instance, has no pool. Without
-/// a limit of time nothing ever interrupts the program but a signal, which ends its cell; its code is faster then.
+/// The engine that a program needs: one that loads compiled code and, being for one instance, has no pool. Nothing
+/// interrupts the program but the end of its cell; its code is faster then.
 ///
 /// # Errors
 /// The machine refuses what the engine asks for.

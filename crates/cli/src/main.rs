@@ -68,6 +68,7 @@ fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Completions(args) => man::completions(&args),
         Command::Man(args) => man::man(&args),
         Command::Loader(args) => serve::load(&args),
+        Command::Exporter { collector } => serve::export(&collector),
         Command::CompilerChild { arguments } => Ok(compile::child(&arguments)),
     }
 }

@@ -6,7 +6,7 @@ mod job;
 mod report;
 
 use tombolo_cell::needs_network;
-use tombolo_host::{Template, TemplateParts};
+use tombolo_host::{Data, Template, TemplateParts};
 use tombolo_sandbox::{CellPlan, Requirement, Verdict, die_of_signal, run_in_cell};
 
 use crate::args::{RunArgs, SandboxArg};
@@ -51,6 +51,7 @@ fn template_parts(plan: &Plan, audit: Option<&Audit>) -> TemplateParts {
         base: plan.base.clone(),
         host_env: Box::new(|name| std::env::var(name).ok()),
         secrets: plan.secrets.reader(),
+        data: plan.data.clone().map(Data::at),
         refusals: audit.map(Audit::sink),
         ..TemplateParts::new(&plan.function, plan.grants.clone())
     }

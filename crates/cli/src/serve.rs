@@ -1,5 +1,7 @@
 //! `tombolo serve`: arguments → plans → compiled code → opened grants and sockets → lock down → serve.
 
+mod export;
+mod helper;
 mod loader;
 mod message;
 mod prepare;
@@ -12,18 +14,22 @@ use std::io;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tombolo_cell::{Drained, Listener, Patience, ServeOptions, Serving, Tls, TlsFiles, serve as serve_cell};
+use tombolo_cell::{
+    Drained, Listener, Patience, ServeOptions, Serving, Tls, TlsFiles, Traces, serve as serve_cell,
+};
 use tombolo_sandbox::lock_down;
 
 use crate::args::ServeArgs;
 use crate::exit::{Exit, Failure, OrExit};
 use crate::notice;
 
+use export::Exporter;
 use prepare::Prepared;
 pub(crate) use prepare::policy_of;
 use reload::{Loader, Reload};
 use wanted::Wanted;
 
+pub(crate) use export::{Collector, EXPORTER_COMMAND, export};
 pub(crate) use loader::load;
 pub(crate) use reload::LOADER_COMMAND;
 
@@ -40,9 +46,10 @@ pub(crate) const CONNECTIONS_MAX: usize = 20_000;
 pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let workers = args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let loader = Loader::start()?;
+    let exporter = args.otlp.as_ref().map(Exporter::start).transpose()?;
     raise_open_files();
     let wanted = Wanted::read(args)?;
-    let prepared = Prepared::new(&wanted)?;
+    let prepared = Prepared::new(&wanted, workers)?;
     let listeners = bind(&args.listen, workers)?;
     let (control, admin) = (bind(&args.control, workers)?, bind(&args.admin, workers)?);
     let tls = tls(args)?;
@@ -51,6 +58,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         let _inside = runtime.enter();
         Signals::new()?
     };
+    let traces = exporter.as_ref().map(|exporter| traces(exporter, &wanted)).transpose()?;
     let addresses: Vec<String> = listeners.iter().map(ToString::to_string).collect();
 
     lock_down(&prepared.policy()).or_exit(Exit::NotPermitted)?;
@@ -69,14 +77,30 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         patience: Patience::default(),
         drain: args.drain,
         log: Box::new(io::stderr()),
+        traces,
     })?;
     let handle = serving.handle();
     let asker = loader.asker()?;
     let tls = tls.map(|tls| (tls, tls_files(args)));
-    loader.follow(Reload { handle: handle.clone(), tls, args: args.clone(), engines, wanted })?;
+    loader.follow(Reload {
+        handle: handle.clone(),
+        tls,
+        args: args.clone(),
+        engines,
+        data: prepared.data,
+        wanted,
+    })?;
     addresses.iter().for_each(|address| notice!("serving on {address}"));
     runtime.block_on(signals.obey(|| asker.ask(&handle)));
-    end(serving)
+    let exit = end(serving);
+    if let Some(exporter) = exporter {
+        exporter.finish();
+    }
+    exit
+}
+
+fn traces(exporter: &Exporter, wanted: &Wanted) -> anyhow::Result<Traces> {
+    Ok(Traces { out: exporter.writer()?, service: wanted.app() })
 }
 
 /// Each connection is a descriptor. The soft limit is kept low for programs that call `select`, which this is not.
@@ -93,6 +117,9 @@ fn bind(addresses: &[tombolo_cell::ListenAddress], workers: usize) -> anyhow::Re
 }
 
 fn tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
+    if args.tls_cert.len() != args.tls_key.len() {
+        anyhow::bail!("each --tls-cert needs its --tls-key, in the same order");
+    }
     let files = tls_files(args);
     if files.is_empty() {
         return Ok(None);
@@ -104,13 +131,7 @@ fn tls(args: &ServeArgs) -> anyhow::Result<Option<Tls>> {
 /// The certificates that the arguments name.
 fn tls_files(args: &ServeArgs) -> Vec<TlsFiles> {
     let files = args.tls_cert.iter().zip(&args.tls_key);
-    files
-        .map(|(certificate, key)| TlsFiles {
-            names: Vec::new(),
-            certificate: certificate.clone(),
-            key: key.clone(),
-        })
-        .collect()
+    files.map(|(certificate, key)| TlsFiles { certificate: certificate.clone(), key: key.clone() }).collect()
 }
 
 fn end(serving: Serving) -> Result<Exit, Failure> {

@@ -128,3 +128,14 @@ fn what_the_host_copies_for_one_call_is_bounded() {
     run_under(&["hostcall-fuel=64KiB"], LONG_LIST).exits(NOMEM);
     run_under(&["hostcall-fuel=256KiB"], LONG_LIST).exits(0);
 }
+
+#[test]
+fn handles_of_the_host_count_for_the_limit_and_say_so() {
+    let guest = common::guest("rust-breaker");
+    let guest = guest.to_str().expect("the path is text");
+    run(["run", "--limit", "handles=64", guest, "handles", "20"]).exits(0);
+    run(["run", "--limit", "handles=64", guest, "handles", "100"])
+        .exits(134)
+        .says("handles=64")
+        .says("raise it with --limit handles=128");
+}

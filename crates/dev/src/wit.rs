@@ -62,7 +62,7 @@ fn all() -> Vec<File> {
             texts(version).map(|(name, text)| dependency(&format!("{name}-{version}.wit"), text.to_owned())),
         );
     }
-    for package in ["keyvalue", "config", "logging"] {
+    for package in ["keyvalue", "config", "config-draft", "logging"] {
         files.extend(
             texts(package).map(|(name, text)| dependency(&format!("{package}/{name}.wit"), text.to_owned())),
         );
@@ -182,6 +182,39 @@ mod tests {
         }
     }
 
+    /// Without comments, white space, and what stands outside of interfaces.
+    fn interfaces(text: &str) -> String {
+        let mut code = String::new();
+        let mut inside = false;
+        for line in text.lines() {
+            inside |= line.starts_with("interface ");
+            let line = line.split("//").next().unwrap_or_default();
+            if inside {
+                code.extend(line.chars().filter(|c| !c.is_whitespace()));
+            }
+            inside &= !line.starts_with('}');
+        }
+        code
+    }
+
+    #[test]
+    fn what_is_written_is_what_the_host_offers() {
+        let offered = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/wit/deps");
+        let mut compared = 0;
+        for folder in std::fs::read_dir(&offered).unwrap() {
+            for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+                let path = file.unwrap().path();
+                let host = interfaces(&std::fs::read_to_string(&path).unwrap());
+                let name = path.strip_prefix(&offered).unwrap();
+                let own = WIT.get_file(name).and_then(|file| file.contents_utf8());
+                let own = own.unwrap_or_else(|| panic!("{} is not written", name.display()));
+                assert_eq!(interfaces(own), host, "{}", name.display());
+                compared += usize::from(!host.is_empty());
+            }
+        }
+        assert!(compared >= 6, "{compared}");
+    }
+
     #[test]
     fn every_package_says_its_name_and_version() {
         let mut packages: Vec<_> =
@@ -192,6 +225,6 @@ mod tests {
                 && packages.contains(&"wasi:http@0.3.0".to_owned())
         );
         assert!(packages.contains(&"wasi:keyvalue@0.2.0-draft".to_owned()));
-        assert_eq!(packages.len(), 7 + 6 + 3 + 1, "{packages:?}");
+        assert_eq!(packages.len(), 7 + 6 + 4 + 1, "{packages:?}");
     }
 }

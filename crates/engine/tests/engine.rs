@@ -55,14 +55,10 @@ fn settings_that_shape_code_have_different_hashes() -> TestResult {
 }
 
 #[test]
-fn one_program_is_interruptible_only_when_a_limit_asks_for_it() {
-    let interruptible =
-        |lines: &[&str]| EngineOptions::for_one(EngineClass::Plain, &limits(lines)).interruptible;
-    assert_eq!(
-        [interruptible(&[]), interruptible(&["time=1s"]), interruptible(&["cpu=1s"])],
-        [false, true, true]
-    );
-    assert!(options(EngineClass::Plain).interruptible, "where guests share a thread, always");
+fn one_program_in_a_process_of_its_own_is_not_interruptible() {
+    let one = EngineOptions::for_one(EngineClass::Plain, &limits(&["time=1s", "cpu=1s"]));
+    assert!(!one.interruptible, "its process ends with its time");
+    assert!(options(EngineClass::Plain).interruptible, "where guests share a process, always");
 }
 
 #[test]

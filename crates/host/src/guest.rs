@@ -14,13 +14,16 @@ use wasmtime_wasi_io::IoView;
 
 use crate::clock::Clocks;
 use crate::clock::p2::ClocksView;
+use crate::config::ConfigView;
 use crate::dns::p3::DnsView;
 use crate::egress::InstanceNet;
 use crate::env::host::EnvView;
 use crate::fs::origins::Origins;
 use crate::fs::p2::FsView;
 use crate::http_out::Hooks;
+use crate::kv::KvView;
 use crate::ledger::Ledger;
+use crate::logging::LoggingView;
 use crate::p1::P1State;
 use crate::random::host::RandomView;
 use crate::sockets;
@@ -158,6 +161,18 @@ impl Guest {
 
     pub(crate) fn env(&mut self) -> EnvView<'_> {
         EnvView(self)
+    }
+
+    pub(crate) fn config(&mut self) -> ConfigView<'_> {
+        ConfigView(self)
+    }
+
+    pub(crate) fn kv(&mut self) -> KvView<'_> {
+        KvView(self)
+    }
+
+    pub(crate) fn logging(&mut self) -> LoggingView<'_> {
+        LoggingView(self)
     }
 
     pub(crate) fn stdio_view(&mut self) -> StdioView<'_> {

@@ -8,17 +8,22 @@
 //!
 //! This crate does not know where components come from, how they are compiled or who calls them.
 
+mod bindings;
 pub mod clock;
 pub mod command;
+mod config;
+mod data;
 mod dns;
 pub mod egress;
 mod env;
 pub mod fs;
 mod guest;
 mod http_out;
+pub mod kv;
 pub mod ledger;
 mod limits;
 mod link;
+mod logging;
 mod p1;
 pub mod random;
 mod sockets;
@@ -26,11 +31,15 @@ pub mod stdio;
 mod template;
 #[cfg(test)]
 mod testing;
+mod volume;
 
+pub use data::{Data, DataError};
 pub use egress::{Network, NetworkConfig};
 pub use env::MissingSecret;
 pub use guest::Guest;
+pub use kv::OpenStoreError;
 pub use ledger::Ledger;
 pub use link::{link_p1, link_p2, link_p3};
 pub use stdio::Stdio;
 pub use template::{Lookup, PrepareError, Template, TemplateParts};
+pub use volume::OpenVolumeError;

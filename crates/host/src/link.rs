@@ -6,12 +6,16 @@ use wasmtime_wasi::p2::bindings as p2;
 use wasmtime_wasi::p3::bindings as p3;
 use wasmtime_wasi::sockets::WasiSockets;
 
+use crate::bindings::{config0_2_0_draft, config0_2_0_rc_1, keyvalue, logging};
 use crate::clock::p2::HasClocks;
+use crate::config::HasConfig;
 use crate::dns;
 use crate::dns::p3::HasDns;
 use crate::env::host::HasEnv;
 use crate::fs::p2::HasFs;
 use crate::guest::Guest;
+use crate::kv::HasKv;
+use crate::logging::HasLogging;
 use crate::random::host::HasRandom;
 use crate::sockets as sockets_host;
 use crate::stdio::p2::HasStdio;
@@ -26,8 +30,8 @@ pub fn link_p1(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi::p1::wasi_snapshot_preview1::add_to_linker(linker, |guest| guest)
 }
 
-/// Gives components the interfaces of WASI 0.2, `wasi:http` included: grants decide what an import can do, not
-/// whether it exists.
+/// Gives components the interfaces of WASI 0.2, `wasi:http` included, and the drafts of `wasi:keyvalue`,
+/// `wasi:config` and `wasi:logging`: grants decide what an import can do, not whether it exists.
 ///
 /// # Errors
 /// Only when the linker already has one of these interfaces.
@@ -38,6 +42,7 @@ pub fn link_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
     p2::filesystem::preopens::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
     cli_p2(linker)?;
     sockets_p2(linker)?;
+    drafts(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }
 
@@ -74,6 +79,15 @@ fn sockets_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
     sockets::udp::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
     sockets_host::metered::add_to_linker(linker)?;
     dns::p2::add_to_linker(linker)
+}
+
+fn drafts(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+    keyvalue::store::add_to_linker::<_, HasKv>(linker, Guest::kv)?;
+    keyvalue::atomics::add_to_linker::<_, HasKv>(linker, Guest::kv)?;
+    keyvalue::batch::add_to_linker::<_, HasKv>(linker, Guest::kv)?;
+    config0_2_0_rc_1::store::add_to_linker::<_, HasConfig>(linker, Guest::config)?;
+    config0_2_0_draft::runtime::add_to_linker::<_, HasConfig>(linker, Guest::config)?;
+    logging::logging::add_to_linker::<_, HasLogging>(linker, Guest::logging)
 }
 
 /// Gives components the interfaces of WASI 0.3. Together with [`link_p2`], as 0.3 components import both.

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tombolo_spec::{Grant, GrantId, GrantSet, Limits, Profile, Request};
 
 use crate::clock::Resolution;
+use crate::data::Data;
 use crate::egress::{NetPolicy, Network};
 use crate::env::{Environment, MissingSecret};
 use crate::fs::policy::FsPolicy;
 use crate::fs::{Blocking, Dirs, GrantedDir, OpenDirError};
 use crate::guest::Guest;
 use crate::http_out::Pool;
+use crate::kv::{GrantedStore, KvError, OpenStoreError, PrepareStoreError, Stores};
 use crate::ledger::{Ledger, RefusalSink};
 use crate::limits::HostLimits;
 use crate::stdio::Stdio;
@@ -38,6 +40,8 @@ pub struct TemplateParts {
     pub blocking: Blocking,
     /// The way out; `None` is this machine's, as far as the grants need it ([`Network::for_grants`]).
     pub network: Option<Arc<Network>>,
+    /// Where stores and volumes are kept; `None` where there are none.
+    pub data: Option<Arc<Data>>,
     /// Receives refusals as they come.
     pub refusals: Option<Arc<dyn RefusalSink>>,
 }
@@ -59,6 +63,7 @@ impl TemplateParts {
             secrets: Box::new(|_| None),
             blocking: Blocking::Inline,
             network: None,
+            data: None,
             refusals: None,
         }
     }
@@ -71,11 +76,8 @@ pub enum PrepareError {
     Dir(#[from] OpenDirError),
     #[error("the network cannot be prepared: {0}")]
     Network(#[from] std::io::Error),
-    #[error("grant {grant:?}: volumes are not available here; grant a folder with dir instead")]
-    Volume {
-        /// The grant as it is written.
-        grant: String,
-    },
+    #[error(transparent)]
+    Store(#[from] PrepareStoreError),
     #[error(transparent)]
     Secret(#[from] MissingSecret),
 }
@@ -91,6 +93,7 @@ pub struct Template {
     random: Option<usize>,
     network: Arc<Network>,
     pool: Pool,
+    stores: Stores,
 }
 
 impl Template {
@@ -99,8 +102,7 @@ impl Template {
     /// # Errors
     /// A directory that cannot be opened, a secret that is not there.
     pub fn prepare(parts: TemplateParts) -> Result<Template, PrepareError> {
-        refuse_volumes(&parts.grants)?;
-        let dirs = Dirs::open(&parts.grants, &parts.base, parts.blocking)?;
+        let dirs = Dirs::open(&parts.grants, &parts.base, parts.data.as_deref(), parts.blocking)?;
         Ok(Template {
             ledger: Arc::new(Ledger::new(&parts.function, &parts.grants, parts.refusals)),
             limits: HostLimits::new(parts.limits),
@@ -119,6 +121,7 @@ impl Template {
                 None => Network::for_grants(&parts.grants)?,
             },
             pool: Pool::new(),
+            stores: Stores::prepare(&parts.grants, parts.data.as_deref())?,
             grants: parts.grants,
         })
     }
@@ -143,6 +146,24 @@ impl Template {
         &self.dirs.list
     }
 
+    /// Opens the files of the function's stores, for `readers` threads. Call it in the process that runs the
+    /// function, before it is locked down.
+    ///
+    /// # Errors
+    /// A file that is no store, or cannot be opened.
+    pub fn open_stores(&self, readers: usize) -> Result<(), OpenStoreError> {
+        self.stores.open(readers)
+    }
+
+    /// The stores it may open, for the rules of the layers below.
+    pub fn stores(&self) -> &[GrantedStore] {
+        &self.stores.list
+    }
+
+    pub(crate) fn find_store(&self, name: &str) -> Result<usize, KvError> {
+        self.stores.find(name, &self.ledger)
+    }
+
     pub(crate) fn limits(&self) -> &HostLimits {
         &self.limits
     }
@@ -159,7 +180,8 @@ impl Template {
         self.random
     }
 
-    pub(crate) fn network(&self) -> &Network {
+    /// The way out, for the rules of the layers below.
+    pub fn network(&self) -> &Network {
         &self.network
     }
 
@@ -181,16 +203,6 @@ impl Template {
 
     pub(crate) fn granted_dirs(&self) -> &Dirs {
         &self.dirs
-    }
-}
-
-/// A volume needs a place and a quota, which nothing here gives it; without them the guest would miss a folder that
-/// its grants promise.
-fn refuse_volumes(grants: &GrantSet) -> Result<(), PrepareError> {
-    let volume = grants.iter().find(|(_, grant)| matches!(grant, Grant::Volume { .. }));
-    match volume {
-        Some((id, _)) => Err(PrepareError::Volume { grant: id.text().to_owned() }),
-        None => Ok(()),
     }
 }
 
@@ -219,7 +231,7 @@ mod tests {
                         No such file or directory (os error 2)";
         assert_eq!(error, expected);
         let error = prepare(&["volume cache as /cache 64MiB"]).map(drop).unwrap_err().to_string();
-        assert!(error.contains("volumes are not available here"), "{error}");
+        assert!(error.contains("there is no folder for data; name one with --data"), "{error}");
         let error = prepare(&["secret token reveal"]).map(drop).unwrap_err().to_string();
         assert!(error.contains("the secret \"token\" is granted but not known here"), "{error}");
         assert!(prepare(&["dir /etc/hostname as /x read"]).is_err(), "a file is no directory");

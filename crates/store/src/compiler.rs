@@ -1,7 +1,7 @@
 //! Compiling in a process of its own.
 //!
 //! A compiler is a large program that reads hostile input. It runs in a child process that holds three pipes and
-//! nothing else, has a fixed address space and a fixed time, and is thrown away. Whatever it comes to, the caller
+//! nothing else, has a fixed address space and a fixed processor time, and is thrown away. Whatever it comes to, the caller
 //! gets the code or one error.
 
 use std::ffi::OsString;
@@ -31,15 +31,24 @@ const THREADS_MAX: usize = 4;
 /// What one compilation may use up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompilerLimits {
+    /// Processor time of all its threads together, in whole seconds: a machine that is busy with other work changes
+    /// nothing about what can be compiled on it.
+    pub cpu: Duration,
+    /// Wall time, for a compiler that waits for something.
     pub time: Duration,
     /// Address space of the compiler process.
     pub memory: ByteSize,
 }
 
 impl Default for CompilerLimits {
-    /// A Python component, the largest in common use, takes about 4 s and 1 GiB.
+    /// A Python component, the largest in common use, takes about 8 s of processor time and 1 GiB; a small device is
+    /// ten times slower.
     fn default() -> CompilerLimits {
-        CompilerLimits { time: Duration::from_secs(120), memory: ByteSize::mib(4096) }
+        CompilerLimits {
+            cpu: Duration::from_secs(240),
+            time: Duration::from_secs(1800),
+            memory: ByteSize::mib(4096),
+        }
     }
 }
 
@@ -57,7 +66,12 @@ pub enum CompileFailed {
     /// The artifact is at fault, and the text says where.
     #[error("{0}")]
     Invalid(String),
-    #[error("compiling took longer than {}: the artifact is too large or made to be hard to compile", Time(*.0))]
+    #[error(
+        "compiling took more than {} of processor time: the artifact is too large or made to be hard to compile",
+        Time(*.0)
+    )]
+    Cpu(Duration),
+    #[error("the compiler did not end within {}: the machine is stuck, or very slow; try again", Time(*.0))]
     Time(Duration),
     #[error(
         "compiling needed more than {0} of memory: the artifact is too large or made to be hard to compile"
@@ -128,11 +142,11 @@ impl Compiler {
         command
     }
 
-    /// The processor time is a backstop for the deadline: it also ends a compiler whose parent is gone.
+    /// The processor time also ends a compiler whose parent is gone.
     fn rlimits(&self) -> Rlimits {
         Rlimits {
             address_space: Some(self.limits.memory.bytes()),
-            cpu_seconds: Some((self.limits.time.as_secs() + 1).saturating_mul(threads() as u64)),
+            cpu_seconds: Some(self.limits.cpu.as_secs().max(1)),
             file_size: Some(0),
             open_files: Some(64),
         }
@@ -154,7 +168,7 @@ impl Compiler {
         let out_of_memory = complaint.contains("memory allocation of");
         match Signal::from_named_raw(signal) {
             Some(Signal::ABORT) if out_of_memory => CompileFailed::Memory(self.limits.memory),
-            Some(Signal::XCPU) => CompileFailed::Time(self.limits.time),
+            Some(Signal::XCPU) => CompileFailed::Cpu(self.limits.cpu),
             Some(Signal::KILL) => CompileFailed::Killed,
             _ => CompileFailed::Crashed { signal, complaint },
         }

@@ -71,7 +71,7 @@ pub(crate) async fn invoke(
         pass,
         limits: running::Limits {
             began: Instant::now(),
-            request: call.id().0,
+            caller: call.trace.caller(),
             time: function.limits.time,
             body_bytes: function.limits.body_bytes,
             time_is_up: function.limits.time_is_up,

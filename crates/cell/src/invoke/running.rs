@@ -15,7 +15,7 @@ use http::Response;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tombolo_engine::{Fault, LimitHit, TickerGuard};
-use tombolo_host::ledger::attributed;
+use tombolo_host::ledger::{Caller, attributed};
 use tombolo_spec::LimitName;
 use wasmtime_wasi_http::Error;
 
@@ -47,8 +47,8 @@ pub(crate) struct Running {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) began: Instant,
-    /// The request's number.
-    pub(crate) request: u64,
+    /// On whose behalf the guest works.
+    pub(crate) caller: Caller,
     pub(crate) time: Option<Duration>,
     pub(crate) body_bytes: u64,
     /// What is said when the time is up.
@@ -63,7 +63,7 @@ impl Running {
         body_too_large: Option<Arc<AtomicBool>>,
         limits: Limits,
     ) -> Running {
-        let guest = attributed(Some(limits.request), guest);
+        let guest = attributed(Some(limits.caller), guest);
         Running { guest: Some(Box::pin(guest)), ended: None, head, pass, body_too_large, limits }
     }
 
@@ -101,6 +101,16 @@ impl Running {
     /// Why the guest ended, if it did and not well.
     pub(crate) fn fault(&self) -> Option<&Fault> {
         self.ended.as_ref().and_then(|ended| ended.as_ref().err())
+    }
+
+    /// Whether the exit code is its own affair once it has answered: the answer of a CGI program ends with the program.
+    pub(crate) fn is_program(&self) -> bool {
+        matches!(self.head, Head::Cgi(_))
+    }
+
+    /// Whether the guest's end cut off a body that was not finished before.
+    pub(crate) fn cut_off(&self) -> bool {
+        self.fault().is_some_and(|fault| !(self.is_program() && matches!(fault, Fault::Exit(_))))
     }
 
     /// Waits for the head of the guest's answer. Dropping this cancels the guest.

@@ -137,17 +137,20 @@ async fn supervise<C: Future>(
     let mut shutting_down = false;
     poll_fn(|cx| {
         let _ = told.as_mut().poll(cx);
-        if closing.has_begun() && !std::mem::replace(&mut shutting_down, true) {
+        let mut polled = connection.as_mut().poll(cx);
+        // Told to end before its first byte came, a connection would close on a request that is on its way.
+        if polled.is_pending() && closing.has_begun() && watch.has_begun() && !shutting_down {
+            shutting_down = true;
             shut_down(connection.as_mut());
+            polled = connection.as_mut().poll(cx);
         }
-        let polled = connection.as_mut().poll(cx);
         if outbox.is_empty() {
             crate::worker::drop_finished_instances();
         }
         if polled.is_ready() {
             return Poll::Ready(());
         }
-        while let Some(deadline) = watch.deadline(patience) {
+        while let Some(deadline) = watch.deadline(patience, closing.has_begun()) {
             if deadline < timer.deadline().into_std() || timer.as_mut().poll(cx).is_ready() {
                 if deadline <= Instant::now() {
                     return Poll::Ready(());

@@ -222,3 +222,100 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> AsyncWrite for Gathered<T> {
         Pin::new(&mut *self.line.io.borrow_mut()).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    /// A connection whose peer takes `room` bytes before it reads.
+    fn connection(outbox: &Rc<Outbox>, room: usize) -> (Gathered<DuplexStream>, DuplexStream) {
+        let (ours, theirs) = duplex(room);
+        (Gathered::new(ours, Rc::clone(outbox)), theirs)
+    }
+
+    /// What has reached the peer.
+    fn arrived(peer: &mut DuplexStream) -> String {
+        let mut bytes = [0; 64];
+        match peer.read(&mut bytes).now_or_never() {
+            Some(length) => String::from_utf8_lossy(&bytes[..length.expect("read")]).into_owned(),
+            None => String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_wait_for_each_other_and_leave_together() {
+        let outbox = Rc::new(Outbox::default());
+        let (mut one, mut first) = connection(&outbox, 64);
+        let (mut other, mut second) = connection(&outbox, 64);
+        one.write_all(b"head ").await.expect("room");
+        one.write_all(b"body").await.expect("room");
+        other.write_all(b"answer").await.expect("room");
+        one.flush().await.expect("what waits counts as sent");
+        assert_eq!((arrived(&mut first), outbox.is_empty()), (String::new(), false));
+        outbox.send();
+        assert_eq!((arrived(&mut first), arrived(&mut second)), ("head body".into(), "answer".into()));
+        assert!(outbox.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_full_outbox_sends_at_once() {
+        let outbox = Rc::new(Outbox::default());
+        let mut connections: Vec<_> = (0..WAITING_MAX).map(|_| connection(&outbox, 64)).collect();
+        for (connection, _) in &mut connections {
+            connection.write_all(b"answer").await.expect("room");
+        }
+        assert!(connections.iter_mut().all(|(_, peer)| arrived(peer) == "answer"));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_take_its_answer_holds_up_only_itself() {
+        let outbox = Rc::new(Outbox::default());
+        let (mut slow, mut peer) = connection(&outbox, 4);
+        let (mut other, mut second) = connection(&outbox, 64);
+        slow.write_all(b"0123456789").await.expect("gathered");
+        other.write_all(b"answer").await.expect("gathered");
+        outbox.send();
+        assert_eq!(arrived(&mut second), "answer");
+        assert!(slow.flush().now_or_never().is_none(), "the rest waits for the peer");
+        let (flushed, ()) = tokio::join!(slow.flush(), async {
+            assert_eq!(
+                [arrived(&mut peer), peek(&mut peer).await, peek(&mut peer).await].concat(),
+                "0123456789"
+            );
+        });
+        flushed.expect("all was taken");
+    }
+
+    async fn peek(peer: &mut DuplexStream) -> String {
+        let mut bytes = [0; 4];
+        let length = peer.read(&mut bytes).await.expect("read");
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_gone_is_an_error_of_the_next_write() {
+        let outbox = Rc::new(Outbox::default());
+        let (mut connection, peer) = connection(&outbox, 64);
+        connection.write_all(b"answer").await.expect("gathered");
+        drop(peer);
+        outbox.send();
+        let error = connection.write_all(b"more").await.expect_err("nobody reads");
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn closing_sends_what_waits_and_much_is_sent_as_it_comes() {
+        let outbox = Rc::new(Outbox::default());
+        let (mut connection, mut peer) = connection(&outbox, 2 * GATHERED_BYTES_MAX);
+        connection.write_all(b"answer").await.expect("gathered");
+        connection.write_all(&vec![b'x'; GATHERED_BYTES_MAX]).await.expect("room");
+        assert!(arrived(&mut peer).starts_with("answerxxx"), "in order, and at once");
+        connection.write_all(b"end").await.expect("gathered");
+        connection.shutdown().await.expect("sent");
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all).await.expect("read");
+        assert!(all.ends_with(b"xend"));
+    }
+}

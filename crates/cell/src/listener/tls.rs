@@ -1,5 +1,6 @@
 //! TLS: certificates by server name, replaced while serving.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use arc_swap::ArcSwap;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert, ResolvesServerCertUsingSni};
+use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
@@ -16,8 +17,6 @@ use tokio_rustls::TlsAcceptor;
 /// One certificate chain and its key, as PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The server names that this certificate is for; empty for whoever no other one is for.
-    pub names: Vec<String>,
     /// The chain, the server's own certificate first.
     pub certificate: PathBuf,
     /// The private key: PKCS #8, PKCS #1 or SEC 1.
@@ -55,9 +54,6 @@ pub enum TlsError {
     /// A file cannot be read, or is not what it should be.
     #[error("TLS: {}: {problem}", file.display())]
     File { file: PathBuf, problem: String },
-    /// A certificate does not fit what it is for.
-    #[error("TLS: certificate {} is not for {name:?}: {problem}", file.display())]
-    Name { file: PathBuf, name: String, problem: String },
     /// The settings contradict each other.
     #[error("TLS: {0}")]
     Setting(#[from] rustls::Error),
@@ -71,7 +67,8 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// TLS with these certificates.
+    /// TLS with these certificates: each for the names that stand in it, the first also for all other names and for
+    /// clients that give none.
     ///
     /// # Errors
     /// [`TlsError`], naming the file.
@@ -106,38 +103,50 @@ impl Tls {
 #[derive(Debug)]
 struct Certificates(ArcSwap<Set>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Set {
-    by_name: ResolvesServerCertUsingSni,
+    /// By the names in the certificates, in lower case.
+    by_name: HashMap<String, Arc<CertifiedKey>>,
+    /// The first.
     fallback: Option<Arc<CertifiedKey>>,
 }
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let set = self.0.load();
-        let fallback = set.fallback.clone();
-        set.by_name.resolve(hello).or(fallback)
+        self.0.load().find(hello.server_name())
     }
 }
 
 impl Set {
     fn load(pems: &[TlsPems]) -> Result<Set, TlsError> {
-        let mut set = Set { by_name: ResolvesServerCertUsingSni::new(), fallback: None };
+        let mut set = Set::default();
         for pem in pems {
-            let key = certified_key(pem)?;
-            for name in &pem.files.names {
-                set.by_name.add(name, key.clone()).map_err(|error| TlsError::Name {
-                    file: pem.files.certificate.clone(),
-                    name: name.clone(),
-                    problem: error.to_string(),
-                })?;
+            let key = Arc::new(certified_key(pem)?);
+            for name in names(&pem.files.certificate, &key)? {
+                set.by_name.entry(name).or_insert_with(|| Arc::clone(&key));
             }
-            if pem.files.names.is_empty() {
-                set.fallback = Some(Arc::new(key));
-            }
+            set.fallback.get_or_insert(key);
         }
         Ok(set)
     }
+
+    /// The certificate of this very name, else of a wildcard in the place of its first label (RFC 9525, section 6.3).
+    fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        let named = name.and_then(|name| {
+            let name = name.to_ascii_lowercase();
+            let wild = || self.by_name.get(&format!("*.{}", name.split_once('.')?.1));
+            self.by_name.get(&name).or_else(wild)
+        });
+        named.or(self.fallback.as_ref()).cloned()
+    }
+}
+
+/// The DNS names that a certificate is for.
+fn names(file: &Path, key: &CertifiedKey) -> Result<Vec<String>, TlsError> {
+    let problem = |problem: String| TlsError::File { file: file.into(), problem };
+    let own = key.end_entity_cert().map_err(|error| problem(error.to_string()))?;
+    let own = webpki::EndEntityCert::try_from(own).map_err(|error| problem(error.to_string()))?;
+    Ok(own.valid_dns_names().map(str::to_ascii_lowercase).collect())
 }
 
 fn certified_key(pem: &TlsPems) -> Result<CertifiedKey, TlsError> {

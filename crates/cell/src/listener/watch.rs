@@ -29,6 +29,10 @@ impl Default for Patience {
     }
 }
 
+/// How long a draining cell waits for the first byte of a connection that it has just accepted: the client sent it
+/// before it could know.
+const FIRST_BYTE: Duration = Duration::from_millis(250);
+
 /// One connection's state, shared between its bytes, its requests and its supervisor.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -40,6 +44,8 @@ pub(crate) struct Watch {
     head_since: Cell<Option<Instant>>,
     /// Since when the client has not taken a byte that waits for it.
     write_since: Cell<Option<Instant>>,
+    /// Whether any byte came.
+    has_begun: Cell<bool>,
     scan: RefCell<HeadScan>,
     /// Requests on this connection have a head each (HTTP/1); else they share the bytes (HTTP/2).
     one_by_one: bool,
@@ -52,6 +58,7 @@ impl Watch {
             idle_since: Cell::new(Instant::now()),
             head_since: Cell::new(None),
             write_since: Cell::new(None),
+            has_begun: Cell::new(false),
             scan: RefCell::default(),
             one_by_one,
         })
@@ -77,11 +84,17 @@ impl Watch {
         self.scan.borrow().is_ambiguous()
     }
 
+    /// Whether the client has sent anything.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun.get()
+    }
+
     /// Until when the client must have done what it is expected to do; `None` while it is the guest's turn.
-    pub(crate) fn deadline(&self, patience: &Patience) -> Option<Instant> {
+    pub(crate) fn deadline(&self, patience: &Patience, is_draining: bool) -> Option<Instant> {
         let write = self.write_since.get().map(|since| since + patience.write);
         let read = match (self.in_flight.get(), self.head_since.get()) {
             (0, Some(since)) => Some(since + patience.head),
+            (0, None) if is_draining && !self.has_begun() => Some(self.idle_since.get() + FIRST_BYTE),
             (0, None) => Some(self.idle_since.get() + patience.idle),
             _ => None,
         };
@@ -92,6 +105,7 @@ impl Watch {
     }
 
     fn did_read(&self, bytes: &[u8]) {
+        self.has_begun.set(self.has_begun() || !bytes.is_empty());
         if self.one_by_one && self.in_flight.get() == 0 && !bytes.is_empty() {
             if self.head_since.get().is_none() {
                 self.head_since.set(Some(Instant::now()));

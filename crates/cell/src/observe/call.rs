@@ -9,6 +9,7 @@ use http::{Method, Request, StatusCode, Uri};
 
 use super::id::Trace;
 use super::log::RequestLine;
+use super::otlp::{Record, Tracer};
 use super::time::Timestamp;
 use super::{Counters, RequestId};
 use crate::function::Function;
@@ -40,7 +41,7 @@ impl Call {
             began: watch.request_began(),
             worker: Rc::clone(worker),
             watch: Rc::clone(watch),
-            trace: Trace::of(request.headers()),
+            trace: Trace::of(request.headers(), worker.shared.tracer.is_some()),
             method: request.method().clone(),
             uri: request.uri().clone(),
             function: None,
@@ -96,6 +97,26 @@ impl Call {
         }
     }
 
+    fn record(&self, duration: Duration) -> Record {
+        let function = self.function.as_deref();
+        // A client that went away, or asked for what is not there, is no error of the server's.
+        let refusal = self.refusal.as_ref().filter(|refusal| refusal.status().is_server_error());
+        let failure = || self.failure.borrow().clone().filter(|_| self.status.is_some());
+        Record {
+            trace: self.trace,
+            function: function.map(|function| function.name.clone()),
+            revision: function.map(|function| function.revision.clone()),
+            method: self.method.clone(),
+            path: self.uri.path().to_owned(),
+            status: self.status.map_or(CLIENT_LEFT, |status| status.as_u16()),
+            ended_ns: Timestamp::now().nanoseconds(),
+            duration,
+            error: refusal
+                .map(|refusal| (refusal.name(), refusal.to_string()))
+                .or_else(|| failure().map(|failure| ("cut-off", failure))),
+        }
+    }
+
     fn line(&self, duration: Duration) -> RequestLine<'_> {
         let function = self.function.as_deref();
         RequestLine {
@@ -115,6 +136,11 @@ impl Call {
     }
 }
 
+/// Where the trace goes, if it is recorded.
+fn worker_tracer<'a>(worker: &'a Worker, trace: &Trace) -> Option<&'a Tracer> {
+    worker.shared.tracer.as_ref().filter(|_| trace.sampled)
+}
+
 /// Stands in the log for a status when the client left before there was one (nginx's convention).
 const CLIENT_LEFT: u16 = 499;
 
@@ -125,5 +151,8 @@ impl Drop for Call {
         self.watch.request_ended(now);
         self.count(duration);
         self.worker.lines.line(&self.line(duration));
+        if let Some(tracer) = worker_tracer(&self.worker, &self.trace) {
+            tracer.add(self.record(duration));
+        }
     }
 }

@@ -1,10 +1,11 @@
-//! What guests write to standard output and error, as lines of the log, within each function's budget.
+//! What guests log and write to standard output and error, as lines of the log, within each function's budget.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use tombolo_host::stdio::{LogSink, LogStream};
+use tombolo_host::stdio::{LogLevel, LogSink, LogStream};
 
 use super::log::{GuestLine, Log};
 use super::time::Timestamp;
@@ -42,10 +43,34 @@ impl GuestLog {
 
 impl LogSink for GuestLog {
     fn line(&self, request: u128, stream: LogStream, line: &[u8]) {
-        if !self
-            .budget
-            .spend(line.len() as u64 + LINE_OVERHEAD_BYTES, self.budget.began.elapsed().as_nanos() as u64)
-        {
+        let stream = match stream {
+            LogStream::Stdout => "stdout",
+            LogStream::Stderr => "stderr",
+        };
+        let text = Said { stream, level: None, context: "", text: String::from_utf8_lossy(line) };
+        self.say(request, text);
+    }
+
+    fn message(&self, request: u128, level: LogLevel, context: &str, message: &str) {
+        self.say(
+            request,
+            Said { stream: "log", level: Some(level.name()), context, text: Cow::Borrowed(message) },
+        );
+    }
+}
+
+/// What a guest said, and how.
+struct Said<'a> {
+    stream: &'static str,
+    level: Option<&'static str>,
+    context: &'a str,
+    text: Cow<'a, str>,
+}
+
+impl GuestLog {
+    fn say(&self, request: u128, said: Said<'_>) {
+        let bytes = (said.context.len() + said.text.len()) as u64 + LINE_OVERHEAD_BYTES;
+        if !self.budget.spend(bytes, self.budget.began.elapsed().as_nanos() as u64) {
             return;
         }
         let line = GuestLine {
@@ -54,11 +79,10 @@ impl LogSink for GuestLog {
             function: &self.function,
             revision: &self.revision,
             request: request as u64,
-            stream: match stream {
-                LogStream::Stdout => "stdout",
-                LogStream::Stderr => "stderr",
-            },
-            text: String::from_utf8_lossy(line),
+            stream: said.stream,
+            level: said.level,
+            context: said.context,
+            text: said.text,
             dropped: self.dropped(),
         };
         if !crate::worker::log_line(&line) {

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderValue};
+use tombolo_host::ledger::Caller;
 
-pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) use tombolo_host::ledger::TRACEPARENT;
 
 /// A request's name in logs, in error bodies and as the span that the guest sees as its parent: 16 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Continues the caller's trace if `headers` carry a valid one, else begins another.
-    pub(crate) fn of(headers: &HeaderMap) -> Trace {
+    /// Continues the caller's trace if `headers` carry a valid one, else begins another, recorded if `sampled` says so.
+    pub(crate) fn of(headers: &HeaderMap, sampled: bool) -> Trace {
         let request = RequestId(random().max(1));
         match headers.get(TRACEPARENT).and_then(|value| parse(value.as_bytes())) {
             Some((trace, parent, flags)) => {
@@ -38,20 +39,19 @@ impl Trace {
             }
             None => {
                 let trace = (u128::from(random()) << 64 | u128::from(random())).max(1);
-                Trace { trace, request, parent: None, sampled: false }
+                Trace { trace, request, parent: None, sampled }
             }
         }
     }
 
     /// The `traceparent` that the guest gets, with this request as parent.
     pub(crate) fn header(&self) -> HeaderValue {
-        let mut text = [0; 55];
-        text[..3].copy_from_slice(b"00-");
-        hex(&self.trace.to_be_bytes(), &mut text[3..35]);
-        text[35] = b'-';
-        hex(&self.request.0.to_be_bytes(), &mut text[36..52]);
-        text[52..].copy_from_slice(if self.sampled { b"-01" } else { b"-00" });
-        HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+        self.caller().traceparent()
+    }
+
+    /// On whose behalf the guest works.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller { request: self.request.0, trace: self.trace, sampled: self.sampled }
     }
 }
 
@@ -66,14 +66,6 @@ fn parse(text: &[u8]) -> Option<(u128, u64, u8)> {
     let parent = unhex(&text[36..52])? as u64;
     let flags = unhex(&text[53..55])? as u8;
     (version.is_some() && trace != 0 && parent != 0).then_some((trace, parent, flags))
-}
-
-fn hex(bytes: &[u8], out: &mut [u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
 }
 
 fn unhex(digits: &[u8]) -> Option<u128> {
@@ -106,7 +98,7 @@ mod tests {
     fn trace_of(text: &str) -> Trace {
         let mut headers = HeaderMap::new();
         headers.insert(TRACEPARENT, HeaderValue::from_str(text).expect("a header value"));
-        Trace::of(&headers)
+        Trace::of(&headers, false)
     }
 
     #[test]
@@ -135,6 +127,6 @@ mod tests {
     #[test]
     fn two_requests_have_two_names() {
         let headers = HeaderMap::new();
-        assert_ne!(Trace::of(&headers).request, Trace::of(&headers).request);
+        assert_ne!(Trace::of(&headers, false).request, Trace::of(&headers, false).request);
     }
 }

@@ -157,7 +157,12 @@ pub(crate) struct GuestLine<'a> {
     pub(crate) revision: &'a str,
     #[serde(serialize_with = "super::time::hex64")]
     pub(crate) request: u64,
+    /// `stdout`, `stderr`, or `log` for what was logged with a level.
     pub(crate) stream: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) level: Option<&'static str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) context: &'a str,
     pub(crate) text: std::borrow::Cow<'a, str>,
     /// Lines of this function that were dropped so far, over its budget.
     #[serde(skip_serializing_if = "is_zero")]

@@ -20,6 +20,7 @@ pub(crate) fn text(shared: &Shared) -> String {
         .collect();
     let mut page = Page(String::new());
     cell(&mut page, shared, generation.functions.len());
+    traces(&mut page, shared);
     functions(&mut page, &called, &totals(&shared.unrouted));
     page.0
 }
@@ -49,6 +50,17 @@ fn cell(page: &mut Page, shared: &Shared, functions: usize) {
         "Blocks of log lines dropped: the log's reader is slow.",
     );
     page.value("tombolo_log_blocks_dropped_total", &[], shared.log.dropped());
+}
+
+fn traces(page: &mut Page, shared: &Shared) {
+    if let Some(tracer) = &shared.tracer {
+        page.family(
+            "tombolo_traces_dropped_total",
+            "counter",
+            "Traces dropped: the collector is slow or away.",
+        );
+        page.value("tombolo_traces_dropped_total", &[], tracer.dropped());
+    }
 }
 
 fn functions(page: &mut Page, called: &[(&Function, Totals)], unrouted: &Totals) {

@@ -6,6 +6,7 @@ mod guest_log;
 mod id;
 mod log;
 pub(crate) mod metrics;
+mod otlp;
 mod refused;
 mod time;
 
@@ -14,4 +15,6 @@ pub(crate) use counters::Counters;
 pub(crate) use guest_log::GuestLog;
 pub(crate) use id::{RequestId, TRACEPARENT};
 pub(crate) use log::{Lines, Log, SteeringLine};
+pub(crate) use otlp::Tracer;
+pub use otlp::Traces;
 pub use refused::RefusalLog;

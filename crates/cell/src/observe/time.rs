@@ -16,6 +16,13 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Nanoseconds since 1970.
+    pub(crate) fn nanoseconds(self) -> u64 {
+        self.0.saturating_mul(1000)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, us) = (self.0 / 1_000_000, self.0 % 1_000_000);

@@ -47,6 +47,9 @@ pub(super) async fn gather(frames: &mut Frames, running: &mut Running) -> Gather
             // The guest left its end of the body open; it closes with the instance.
             drop_finished_instances();
             gathered.take(frames, cx);
+            if running.cut_off() && matches!(gathered.end, End::Reached) {
+                gathered.end = End::Failed("it ended before its body did".into());
+            }
         }
         Poll::Ready(())
     })

@@ -7,6 +7,7 @@ mod stream;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRAILER};
 use http::{HeaderMap, Method, Response};
 
 pub(crate) use check::size_bytes;
@@ -74,6 +75,11 @@ async fn prepare(call: &Call, answer: Answer) -> Result<Result<Response<Body>, S
                 ));
             }
             let trailers = gathered.trailers.map(filtered);
+            announce(&mut parts.headers, trailers.as_ref());
+            if call.method() == Method::HEAD && announced.is_none() && !check::has_no_body(parts.status) {
+                // What a GET would have (RFC 9110, section 9.3.2).
+                parts.headers.insert(CONTENT_LENGTH, gathered.bytes.into());
+            }
             finish(running, call);
             let body =
                 if has_body { Body::whole(gathered.chunks, trailers) } else { Body::full(Bytes::new()) };
@@ -106,6 +112,16 @@ fn finish(running: Running, call: &Call) {
 
 fn too_large(limit_bytes: u64) -> Refusal {
     Refusal::LimitHit(format!("response-body={limit_bytes}B"))
+}
+
+/// The fields that follow the body: a client of HTTP/1.1 gets only those that were announced.
+fn announce(headers: &mut HeaderMap, trailers: Option<&HeaderMap>) {
+    if let Some(trailers) = trailers {
+        headers.remove(TRAILER);
+        for name in trailers.keys() {
+            headers.append(TRAILER, name.clone().into());
+        }
+    }
 }
 
 fn filtered(mut trailers: HeaderMap) -> HeaderMap {

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 use tokio::task::JoinHandle;
+use tombolo_engine::Fault;
 
 use super::check;
 use crate::body::BodyError;
@@ -38,12 +39,14 @@ struct Guest {
     ended: Rc<RefCell<Option<Ended>>>,
     /// Raised when the client sent more than the guest may get.
     body_too_large: Option<Arc<AtomicBool>>,
+    /// Any exit code is an end.
+    is_program: bool,
 }
 
 impl Guest {
     fn spawn(running: Running) -> Guest {
         let ended = Rc::new(RefCell::new(running.ended()));
-        let body_too_large = running.body_too_large();
+        let (body_too_large, is_program) = (running.body_too_large(), running.is_program());
         let task = running.rest().map(|rest| {
             let ended = Rc::clone(&ended);
             tokio::task::spawn_local(async move {
@@ -53,7 +56,7 @@ impl Guest {
                 drop_finished_instances();
             })
         });
-        Guest { task, ended, body_too_large }
+        Guest { task, ended, body_too_large, is_program }
     }
 
     /// Why the answer is not whole: the guest did not end well, or did not get the whole request.
@@ -62,6 +65,7 @@ impl Guest {
             return Some("the request's body is larger than the limit body".to_owned());
         }
         match &*self.ended.borrow() {
+            Some(Err(Fault::Exit(_))) if self.is_program => None,
             Some(Err(fault)) => Some(refusal(fault.clone()).to_string()),
             _ => None,
         }

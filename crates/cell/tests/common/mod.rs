@@ -95,6 +95,7 @@ pub(crate) fn cell_with(functions: &[Function], change: impl FnOnce(&mut ServeOp
         patience: Patience::default(),
         drain: Duration::from_secs(10),
         log: Box::new(log.clone()),
+        traces: None,
     };
     change(&mut options);
     let serving = tombolo_cell::serve(options).expect("the cell starts");

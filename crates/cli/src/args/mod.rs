@@ -93,6 +93,11 @@ pub(crate) enum Command {
     /// A server's loader, with the server's arguments.
     #[command(name = crate::serve::LOADER_COMMAND, hide = true)]
     Loader(Box<ServeArgs>),
+    /// A server's exporter of traces.
+    #[command(name = crate::serve::EXPORTER_COMMAND, hide = true)]
+    Exporter {
+        collector: crate::serve::Collector,
+    },
 }
 
 /// Show what a program is, what it asks for and what it would get

@@ -69,6 +69,12 @@ pub(crate) struct ProgramArgs {
     #[arg(long = "secret", value_name = "NAME[=FILE]")]
     pub secrets: Vec<String>,
 
+    /// Where stores and volumes of this app are kept
+    /// [default: $XDG_DATA_HOME/tombolo/apps/APP, or ~/.local/share/tombolo/apps/APP; APP is the manifest's name, or
+    /// the program's without .wasm]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
     /// Change one limit: memory=64MiB, time=2s, cpu=500ms, … (`tombolo inspect` lists all)
     #[arg(short = 'l', long = "limit", value_name = "NAME=VALUE")]
     pub limits: Vec<String>,

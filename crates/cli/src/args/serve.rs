@@ -38,17 +38,22 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin: Vec<ListenAddress>,
 
-    /// A certificate chain (PEM): serves HTTP/1.1 and HTTP/2 over TLS
+    /// A certificate chain (PEM): serves HTTP/1.1 and HTTP/2 over TLS. Repeatable: each is for the names in it, the
+    /// first also for all others
     #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_cert: Vec<PathBuf>,
 
-    /// The certificate's private key (PEM)
+    /// The certificate's private key (PEM), one for each --tls-cert
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) tls_key: Vec<PathBuf>,
 
     /// Reload when the manifest or a component changes, as SIGHUP does
     #[arg(long)]
     pub(crate) watch: bool,
+
+    /// Send a trace of each request to this OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<crate::serve::Collector>,
 
     /// Threads that serve [default: one for each processor]
     #[arg(long, value_name = "N")]

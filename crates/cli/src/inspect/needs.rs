@@ -19,11 +19,30 @@ pub(crate) enum Need {
 /// The need of one import.
 pub(crate) fn need(import: &Interface) -> Need {
     let name = InterfaceName::new(&import.name);
+    if let Some(need) = draft_need(&name) {
+        return need;
+    }
     match name.wasi() {
         Wasi::P1 => module_need(&import.functions),
         Wasi::P2 | Wasi::P3 => component_need(name.path),
         Wasi::None => Need::Unknown,
     }
+}
+
+/// Interfaces that are no part of a released WASI are there in one version each.
+fn draft_need(name: &InterfaceName<'_>) -> Option<Need> {
+    let (package, _) = name.path.split_once('/')?;
+    Some(match (package, name.path, name.version) {
+        ("wasi:keyvalue", "wasi:keyvalue/store", Some("0.2.0-draft")) => Need::Grant(&[GrantKind::Kv]),
+        ("wasi:keyvalue", "wasi:keyvalue/atomics" | "wasi:keyvalue/batch", Some("0.2.0-draft")) => {
+            Need::Grant(&[GrantKind::Kv])
+        }
+        ("wasi:config", "wasi:config/store", Some("0.2.0-rc.1")) => Need::Refined(GrantKind::Env),
+        ("wasi:config", "wasi:config/runtime", Some("0.2.0-draft")) => Need::Refined(GrantKind::Env),
+        ("wasi:logging", "wasi:logging/logging", Some("0.1.0-draft")) => Need::Nothing,
+        ("wasi:keyvalue" | "wasi:config" | "wasi:logging", ..) => Need::Unknown,
+        _ => return None,
+    })
 }
 
 fn component_need(path: &str) -> Need {
@@ -44,12 +63,8 @@ fn component_need(path: &str) -> Need {
             Need::Grant(&[GrantKind::Dns, GrantKind::TcpConnect, GrantKind::UdpConnect])
         }
         path if path.starts_with("wasi:clocks/") => Need::Refined(GrantKind::Clock),
-        path if path.starts_with("wasi:keyvalue/") => Need::Grant(&[GrantKind::Kv]),
         path => match path.split('/').next() {
-            Some(
-                "wasi:io" | "wasi:cli" | "wasi:random" | "wasi:http" | "wasi:sockets" | "wasi:config"
-                | "wasi:logging",
-            ) => Need::Nothing,
+            Some("wasi:io" | "wasi:cli" | "wasi:random" | "wasi:http" | "wasi:sockets") => Need::Nothing,
             _ => Need::Unknown,
         },
     }
@@ -90,6 +105,17 @@ mod tests {
             &["fd_write", "path_open"],
             Need::Grant(&[GrantKind::Dir, GrantKind::Volume]),
         );
+    }
+
+    #[test]
+    fn drafts_are_known_in_the_version_that_is_there() {
+        check("wasi:keyvalue/store@0.2.0-draft", &[], Need::Grant(&[GrantKind::Kv]));
+        check("wasi:keyvalue/batch@0.2.0-draft", &[], Need::Grant(&[GrantKind::Kv]));
+        check("wasi:keyvalue/store@0.2.0-draft2", &[], Need::Unknown);
+        check("wasi:keyvalue/watcher@0.2.0-draft", &[], Need::Unknown);
+        check("wasi:config/store@0.2.0-rc.1", &[], Need::Refined(GrantKind::Env));
+        check("wasi:config/runtime@0.2.0-draft", &[], Need::Refined(GrantKind::Env));
+        check("wasi:logging/logging@0.1.0-draft", &[], Need::Nothing);
     }
 
     #[test]

@@ -89,6 +89,7 @@ impl Node {
             patience: Patience::default(),
             drain: Duration::from_millis(self.order.drain_ms),
             log: Box::new(io::stderr()),
+            traces: None,
         });
         let serving = serving.map_err(|error| nobodys(error.into()))?;
         let layers = serde_json::to_value(&layers).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! What was typed on the command line, as what it means: grants, limits, a program and its arguments.
 
+mod data;
 mod secrets;
 mod sugar;
 
@@ -28,6 +29,8 @@ pub(crate) struct Plan {
     /// Where relative folders of grants start.
     pub(crate) base: PathBuf,
     pub(crate) secrets: Secrets,
+    /// Where stores and volumes are kept; `None` where no folder can be named.
+    pub(crate) data: Option<PathBuf>,
     /// What wakes it, where a manifest says so.
     pub(crate) on: Vec<Trigger>,
 }
@@ -74,6 +77,7 @@ pub(crate) fn of_file(
         limits: limits(given, &LimitOverrides::default(), profile)?,
         base: here()?,
         secrets,
+        data: data::folder(given, &data::app_of(program)),
         on: Vec::new(),
     })
 }
@@ -129,6 +133,11 @@ impl OpenManifest {
         &self.text
     }
 
+    /// The app's name.
+    pub(crate) fn app(&self) -> &str {
+        &self.manifest.name
+    }
+
     /// The names of its functions.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.manifest.functions.keys().map(|name| &**name)
@@ -160,6 +169,7 @@ impl OpenManifest {
             limits: limits(given, &function.limits, profile)?,
             base: self.base.clone(),
             secrets,
+            data: data::folder(given, self.manifest.name.as_str()),
             on: function.on.clone(),
         })
     }

@@ -4,8 +4,18 @@ use crate::notice;
 use crate::plan::Plan;
 
 /// Flags of `tombolo run` that somebody may write behind the program by mistake.
-const OWN_FLAGS: [&str; 9] =
-    ["--grant", "--dir", "--env", "--secret", "--limit", "--report", "--audit", "--sandbox", "--no-cache"];
+const OWN_FLAGS: [&str; 10] = [
+    "--grant",
+    "--dir",
+    "--env",
+    "--secret",
+    "--data",
+    "--limit",
+    "--report",
+    "--audit",
+    "--sandbox",
+    "--no-cache",
+];
 
 /// Says once that a flag behind the program is the program's, and what the right order is.
 ///

@@ -20,6 +20,9 @@ use crate::plan::Plan;
 /// How long after its time limit a program that doesn't end is killed from outside.
 const BACKSTOP: Duration = Duration::from_secs(2);
 
+/// Threads that run the program.
+const READERS: usize = 1;
+
 /// The signal that a native program gets when nobody reads its output any more.
 const SIGPIPE: i32 = 13;
 
@@ -41,7 +44,11 @@ pub(super) fn backstop(plan: &Plan) -> Option<Duration> {
 impl Job<'_> {
     /// Everything from loading the code to the program's end; returns the exit code.
     pub(super) fn run(self, entered: Entered, code: Authenticated, template: Template) -> u8 {
-        match self.try_run(&entered, code, template) {
+        Self::code(self.try_run(&entered, code, template))
+    }
+
+    fn code(result: Result<Exit, Failure>) -> u8 {
+        match result {
             Ok(exit) => exit.code(),
             Err(failure) => {
                 notice!("{failure}");
@@ -54,13 +61,17 @@ impl Job<'_> {
         let program = Program::load(self.engine.clone(), code, self.wasi, template)
             .map_err(|error| self.not_ready(error))?;
         let template = program.template();
+        template.open_stores(READERS)?;
         let layers = entered
             .lock_down(&Policy { require: self.require.clone(), ..policy(template) })
             .or_exit(Exit::NotPermitted)?;
         self.show(&layers);
-        let ended = program.run(Stdio::inherit(), self.plan.limits.time())?;
-        self.account(&template.ledger().report())?;
-        Ok(self.exit(ended, entered))
+        let finish = |ended| {
+            self.account(&template.ledger().report())?;
+            Ok::<_, Failure>(self.exit(ended, entered))
+        };
+        let time_is_up = |ended| entered.ending().with_code(Self::code(finish(ended)));
+        finish(program.run(Stdio::inherit(), &self.plan.limits, time_is_up)?)
     }
 
     fn account(&self, report: &Report) -> Result<(), Failure> {

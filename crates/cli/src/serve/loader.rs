@@ -6,14 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use tokio::signal::unix::{SignalKind, signal};
 use tombolo_cell::TlsFiles;
 use tombolo_spec::Grant;
 
+use super::helper;
 use super::message::{self, CodeNote, Functions, Message, Pem};
 use super::prepare::{Compiled, Engines};
 use super::wanted::Wanted;
@@ -37,8 +36,8 @@ pub(super) enum Event {
 /// # Errors
 /// What keeps it from starting; the server then does without.
 pub(crate) fn load(args: &ServeArgs) -> Result<Exit, Failure> {
-    let _deaf = deaf()?;
-    let socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let _deaf = helper::deaf()?;
+    let socket = helper::socket()?;
     let (sender, events) = channel();
     let mut watch = Watch::new(args, sender.clone())?;
     let requests = socket.try_clone()?;
@@ -60,17 +59,6 @@ pub(crate) fn load(args: &ServeArgs) -> Result<Exit, Failure> {
 pub(super) struct Changed {
     pub(super) functions: bool,
     pub(super) certificates: bool,
-}
-
-/// The signals that a terminal or a service manager sends to all processes of a service are the server's affair.
-fn deaf() -> Result<impl Sized, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let inside = runtime.enter();
-    for kind in [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()] {
-        drop(signal(kind)?);
-    }
-    drop(inside);
-    Ok(runtime)
 }
 
 fn listen(mut requests: UnixStream, events: &Sender<Event>) {

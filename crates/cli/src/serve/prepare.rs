@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use tombolo_cell::{PreparedFunction, RefusalLog, policy};
 use tombolo_engine::{Authenticated, Engine, EngineClass, EngineOptions, Pooling, class};
-use tombolo_host::{Lookup, Template, TemplateParts};
+use tombolo_host::{Data, Lookup, Template, TemplateParts};
 use tombolo_sandbox::{Network, Policy};
 
 use super::wanted::Wanted;
@@ -19,21 +19,26 @@ use crate::program::Program;
 pub(super) struct Prepared {
     pub(super) engines: Engines,
     pub(super) functions: Vec<PreparedFunction>,
+    /// The app's stores and volumes, which functions that come later share.
+    pub(super) data: Option<Arc<Data>>,
 }
 
 impl Prepared {
-    /// Reads, compiles and loads what is wanted, and opens its grants.
-    pub(super) fn new(wanted: &Wanted) -> Result<Prepared, Failure> {
+    /// Reads, compiles and loads what is wanted, and opens its grants, for `workers` threads.
+    pub(super) fn new(wanted: &Wanted, workers: usize) -> Result<Prepared, Failure> {
         let mut engines = Engines::default();
+        // One app, so one folder.
+        let data = wanted.plans.first().and_then(|plan| plan.data.clone()).map(Data::at);
         let functions = wanted
             .plans
             .iter()
             .map(|plan| {
                 let compiled = Compiled::new(plan, &mut engines)?;
-                function(plan, compiled, &engines, plan.secrets.reader())
+                function(plan, compiled, &engines, plan.secrets.reader(), data.as_ref())
             })
-            .collect::<Result<_, _>>()?;
-        Ok(Prepared { engines, functions })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        functions.iter().try_for_each(|function| function.template.open_stores(workers))?;
+        Ok(Prepared { engines, functions, data })
     }
 
     /// The kernel's rules for a process that runs all these functions: what any of them may do. Functions that take
@@ -113,6 +118,7 @@ pub(super) fn function(
     compiled: Compiled,
     engines: &Engines,
     secrets: Lookup,
+    data: Option<&Arc<Data>>,
 ) -> Result<PreparedFunction, Failure> {
     let engine = engines.get(compiled.class)?.clone();
     let code = engine
@@ -125,6 +131,7 @@ pub(super) fn function(
         base: plan.base.clone(),
         host_env: Box::new(|name| std::env::var(name).ok()),
         secrets,
+        data: data.cloned(),
         refusals: Some(RefusalLog::new(&compiled.revision)),
         ..TemplateParts::new(&plan.function, plan.grants.clone())
     })?;

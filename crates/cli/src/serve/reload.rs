@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use rustix::net::SendFlags;
 use tombolo_cell::{Handle, PreparedFunction, Tls, TlsPems};
-use tombolo_sandbox::{Rlimits, spawn_limited};
+use tombolo_host::Data;
 use tombolo_spec::GrantSet;
 
+use super::helper;
 use super::message::{self, Functions, Message, Pem};
 use super::prepare::{Engines, function};
 use super::wanted::Wanted;
@@ -30,14 +30,7 @@ impl Loader {
     ///
     /// Call it early: a small process is copied faster, and the loader has its watches before files are read.
     pub(super) fn start() -> anyhow::Result<Loader> {
-        let failed = "the loader cannot be started";
-        let (own, theirs) = UnixStream::pair().context(failed)?;
-        let program = std::env::current_exe().context(failed)?;
-        let mut command = Command::new(program);
-        command.arg(LOADER_COMMAND).args(std::env::args_os().skip(2));
-        command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
-        spawn_limited(command, &Rlimits::default()).context(failed)?;
-        Ok(Loader(own))
+        Ok(Loader(helper::start(LOADER_COMMAND, std::env::args_os().skip(2))?))
     }
 
     /// Another handle, to ask with.
@@ -78,6 +71,7 @@ pub(super) struct Reload {
     pub(super) tls: Option<(Tls, Vec<tombolo_cell::TlsFiles>)>,
     pub(super) args: ServeArgs,
     pub(super) engines: Engines,
+    pub(super) data: Option<Arc<Data>>,
     /// What was wanted at the start, and so what the kernel has rules for.
     pub(super) wanted: Wanted,
 }
@@ -114,7 +108,7 @@ impl Reload {
             .map(|((plan, note), file)| {
                 let secrets: BTreeMap<_, _> = note.secrets.clone();
                 let secrets = Box::new(move |name: &str| secrets.get(name).cloned());
-                function(plan, note.compiled(file?)?, &self.engines, secrets)
+                function(plan, note.compiled(file?)?, &self.engines, secrets, self.data.as_ref())
             })
             .collect()
     }

@@ -52,6 +52,12 @@ impl Wanted {
         self.manifest.as_ref().map(OpenManifest::text)
     }
 
+    /// The name of the whole: the manifest's, or the program's.
+    pub(super) fn app(&self) -> String {
+        let program = || self.plans.first().map(|plan| plan.function.clone()).unwrap_or_default();
+        self.manifest.as_ref().map_or_else(program, |manifest| manifest.app().to_owned())
+    }
+
     /// All grants that the kernel has rules for.
     pub(super) fn walled(&self) -> GrantSet {
         let grants = self.plans.iter().flat_map(|plan| plan.grants.grants());

@@ -27,6 +27,11 @@ fn a_missing_tool_is_named_with_the_command_that_installs_it() {
     for (language, tool) in
         [("c", "clang"), ("go", "go"), ("zig", "zig"), ("js", "npm"), ("python", "componentize-py")]
     {
+        // Two are also looked for where their own installers put them.
+        let installed = |path: &str| Path::new(path).exists();
+        if language == "c" && installed("/opt/wasi-sdk") || language == "go" && installed("/usr/local/go") {
+            continue;
+        }
         let project = Project::new(language, "command");
         let home = tempfile::tempdir().unwrap();
         let mut build = project.tombolo(&["build"]);

@@ -35,6 +35,16 @@ fn a_test_of_what_does_not_build_is_not_played() {
 }
 
 #[test]
+fn a_filter_that_no_case_fits_is_no_pass() {
+    let program = "(module (memory (export \"memory\") 1) (func (export \"_start\")))";
+    let project = Project::of(&[("f", "component = \"f.wat\"")], &[("f.wat", program)]);
+    assert!(project.succeeds(&["test"]).contains("no test: write cases into tests/*.toml"));
+    project.write("tests/a.toml", "[[case]]\nname = \"a\"\nrun = {}\nexpect.exit = 0\n");
+    assert!(project.succeeds(&["test"]).contains("1 passed, 0 failed"));
+    assert!(project.fails(1, &["test", "greets"]).contains("no case has \"greets\""));
+}
+
+#[test]
 fn refusals_are_compared() {
     let project = with_guest("c-fsprobe", "grants = [\"dir . as /here read\"]");
     project.write(
@@ -49,6 +59,18 @@ fn refusals_are_compared() {
         said.contains("FAILED is not refused") && said.contains("refused: dir /here/egg read-write"),
         "{said}"
     );
+}
+
+#[test]
+fn refusals_of_a_served_function_are_compared() {
+    let project = with_guest("rust-http-fetch", "on = [\"http * /*\"]");
+    project.write(
+        "tests/refused.toml",
+        "[[case]]\nname = \"fetches in vain\"\nrequest = { path = \"/?http://example.com/\" }\n\
+         expect.refused = [\"http GET http://example.com/\"]\n",
+    );
+    let said = project.succeeds(&["test"]);
+    assert!(said.contains("1 passed, 0 failed"), "{said}");
 }
 
 #[test]

@@ -14,10 +14,10 @@ fn a_bare_machine_is_told_one_command_for_each_language() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let languages = report["languages"].as_array().unwrap();
     assert_eq!(languages.len(), 8);
-    let go = languages.iter().find(|language| language["language"] == "go").unwrap();
-    assert_eq!(go["ready"], false);
-    assert_eq!(go["parts"][0]["state"], "missing");
-    assert!(!go["parts"][0]["install"].as_str().unwrap().is_empty(), "{go}");
+    let zig = languages.iter().find(|language| language["language"] == "zig").unwrap();
+    assert_eq!(zig["ready"], false);
+    assert_eq!(zig["parts"][0]["state"], "missing");
+    assert!(!zig["parts"][0]["install"].as_str().unwrap().is_empty(), "{zig}");
 }
 
 #[test]

@@ -58,8 +58,8 @@ fn a_project_in_a_new_folder_says_what_comes_next() {
 fn a_missing_tool_is_named_when_a_project_is_made() {
     let home = tempfile::tempdir().unwrap();
     let project = Project::of(&[], &[]);
-    let mut new = project.tombolo(&["new", "x", "--lang", "go"]);
+    let mut new = project.tombolo(&["new", "x", "--lang", "zig"]);
     let made = new.env_clear().env("PATH", "/nowhere").env("HOME", home.path()).output().unwrap();
     assert!(made.status.success(), "{}", text(&made));
-    assert!(text(&made).contains("Go 1.21 or newer is missing; install it with\n"), "{}", text(&made));
+    assert!(text(&made).contains("Zig 0.16 or newer is missing; install it with\n"), "{}", text(&made));
 }

@@ -41,7 +41,7 @@ fn try_by_hand(project: &Project, kind: &str) {
             let server = Server::start(project);
             assert_eq!(server.event("kitchen", "21.50"), "204");
             server.wait_for("kitchen: 21.5 °C");
-            assert!(server.event("kitchen", "warm") >= "400".to_owned());
+            assert!(server.event("kitchen", "warm").as_str() >= "400");
         }
         _ => {
             let mut run = project.tombolo(&["run", "-f", "tombolo.toml", "greet"]);

@@ -1,7 +1,16 @@
-//! `tombolo serve` as a process, seen from outside.
+//! `tombolo serve` as a process, seen from outside, as far as possible by clients that nobody here wrote.
 
+mod attackers;
+mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
+mod conformance;
+mod drain;
+mod fresh;
+mod isolation;
 mod refusals;
 mod reload;
+mod sockets;
+mod tls;
+mod traces;
 mod world;

@@ -1,14 +1,14 @@
 //! Reloading on SIGHUP and on changed files: the new version takes over at once, or the old one goes on.
 
 use std::io::{Read, Write};
-use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::process::Signal;
 
+use crate::certificates::Certificate;
 use crate::common::{TempDir, folder};
-use crate::world::{Server, answering, replace};
+use crate::world::{Server, answering, curl, replace};
 
 const MANIFEST: &str = "name = \"app\"\nversion = \"1\"\n\
     [functions.f]\ncomponent = \"f.wat\"\non = [\"http GET /*\"]\n";
@@ -190,7 +190,7 @@ fn certificates_are_reloaded_on_a_hang_up_and_when_they_change() {
     let app = app();
     let path = |name: &str| app.path().join(name).to_str().expect("a path in UTF-8").to_owned();
     for name in ["one", "two", "three"] {
-        certificate(app.path(), name);
+        Certificate::make(app.path(), name, &["localhost"]);
     }
     let take = |name: &str| {
         replace(&app.path().join("cert.pem"), &read(&path(&format!("{name}.crt"))));
@@ -218,20 +218,34 @@ fn certificates_are_reloaded_on_a_hang_up_and_when_they_change() {
     assert!(trusts("two"), "the old certificate stays in use");
 }
 
-/// A certificate for localhost that signs itself.
-fn certificate(folder: &Path, name: &str) {
-    let output = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
-        .args(["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .arg("-keyout")
-        .arg(folder.join(name).with_extension("key"))
-        .arg("-out")
-        .arg(folder.join(name).with_extension("crt"))
-        .output()
-        .expect("openssl runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 fn read(path: &str) -> String {
     std::fs::read_to_string(path).expect("a file can be read")
+}
+
+#[test]
+fn stores_and_volumes_stay_what_they_were() {
+    let manifest = |more: &str| {
+        let guest = crate::common::guest("rust-http-kv");
+        format!(
+            "name = \"app\"\nversion = \"1\"\n[functions.f]\ncomponent = {:?}\non = [\"http * /*\"]\n\
+             grants = [\"kv readings read-write\", \"volume cache as /cache 1MiB\"{more}]\n",
+            guest.to_str().expect("a path in UTF-8")
+        )
+    };
+    let app = folder(&[("tombolo.toml", &manifest(""))]);
+    let data = app.path().join("data").to_str().expect("a path in UTF-8").to_owned();
+    let server = serve(&app, &["--data", &data]);
+    let url = format!("http://{}/readings/a", server.address);
+    curl(&["-f", "-X", "PUT", "-d", "one", &url]);
+    for count in 1..=3 {
+        replace(&app.path().join("tombolo.toml"), &manifest(&format!(", \"env COUNT={count}\"")));
+        server.signal(Signal::HUP);
+        server.wait_for_count(&["\"event\":\"swapped\""], count);
+        assert_eq!(curl(&["-f", &url]), if count == 1 { "one".to_owned() } else { (count - 1).to_string() });
+        curl(&["-f", "-X", "PUT", "-d", &count.to_string(), &url]);
+    }
+    replace(&app.path().join("tombolo.toml"), &manifest(", \"kv other read\""));
+    server.signal(Signal::HUP);
+    server.wait_for(&["\"event\":\"reload-failed\"", "kv other read"]);
+    assert_eq!(curl(&["-f", &url]), "3");
 }

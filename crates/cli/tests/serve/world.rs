@@ -29,14 +29,22 @@ impl Server {
         Server::spawn(tombolo(listen.iter().chain(args)))
     }
 
+    /// `tombolo serve` of a built guest on a free port.
+    pub(crate) fn of_guest(name: &str, more: &[&str]) -> Server {
+        let guest = crate::common::guest(name);
+        Server::start(&[&[guest.to_str().expect("a path in UTF-8")], more].concat())
+    }
+
     /// Starts this command and waits until it serves.
     pub(crate) fn spawn(mut command: Command) -> Server {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the built binary starts");
+        command.stdin(Stdio::null());
+        Server::spawn_with_its_input(command)
+    }
+
+    /// As [`Server::spawn`] for a command whose standard input means something.
+    pub(crate) fn spawn_with_its_input(mut command: Command) -> Server {
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the built binary starts");
         let said: Arc<Mutex<Vec<String>>> = Arc::default();
         let stderr = child.stderr.take().expect("stderr was piped");
         let keep = Arc::clone(&said);
@@ -86,8 +94,13 @@ impl Server {
     }
 
     /// Tells it to end and gives its exit code.
-    pub(crate) fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(self) -> Option<i32> {
         self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for its end and gives its exit code.
+    pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().expect("the server ends").code()
     }
 
@@ -100,12 +113,16 @@ impl Server {
 
     /// Sends `request` and reads until the server closes.
     pub(crate) fn raw(&self, request: &str) -> String {
+        String::from_utf8_lossy(&self.raw_bytes(request)).into_owned()
+    }
+
+    fn raw_bytes(&self, request: &str) -> Vec<u8> {
         let mut stream = self.connect();
         stream.write_all(request.as_bytes()).expect("the request is sent");
         let mut answer = Vec::new();
         // A server that closes hard has said what it had to say.
         let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        answer
     }
 
     /// A GET on a connection of its own.
@@ -113,10 +130,17 @@ impl Server {
         self.raw(&format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
     }
 
-    /// The body of [`Server::get`].
+    /// The body of a GET, whichever way it is framed.
     pub(crate) fn body(&self, path: &str) -> String {
-        let answer = self.get(path);
-        answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned())
+        String::from_utf8_lossy(&self.body_bytes(path)).into_owned()
+    }
+
+    /// As [`Server::body`], of any bytes.
+    pub(crate) fn body_bytes(&self, path: &str) -> Vec<u8> {
+        // HTTP/1.0 knows no chunks: what an answer of unknown length ends with is the connection.
+        let answer = self.raw_bytes(&format!("GET {path} HTTP/1.0\r\nhost: x\r\n\r\n"));
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
+        end.map_or_else(Vec::new, |end| answer[end + 4..].to_vec())
     }
 }
 
@@ -158,4 +182,60 @@ pub(crate) fn curl(args: &[&str]) -> String {
     let output = Command::new("curl").arg("-sS").args(args).output().expect("curl runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What a command prints, which must end well.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().expect("the command runs");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    printed
+}
+
+impl Server {
+    /// Connections that the process holds: sockets beyond those it had when it began to serve do not count apart.
+    pub(crate) fn connections(&self) -> usize {
+        let port =
+            self.address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).expect("a port");
+        let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+        let own = format!(":{port:04X} ");
+        // The state 01 is ESTABLISHED; the local address is the second column.
+        let is_own = |line: &&str| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            columns.get(3) == Some(&"01")
+                && columns.get(1).is_some_and(|local| format!("{local} ").ends_with(&own))
+        };
+        table.lines().filter(is_own).count()
+    }
+}
+
+impl Server {
+    /// Descriptors that the process holds.
+    pub(crate) fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.pid().as_raw_nonzero());
+        std::fs::read_dir(folder).map_or(usize::MAX, Iterator::count)
+    }
+
+    /// Resident memory that the process has written to, in bytes. Pages of files come and go with what else the
+    /// machine does.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.pid().as_raw_nonzero());
+        let text = std::fs::read_to_string(path).expect("the process' memory");
+        let own = text.lines().filter(|line| line.starts_with("Anonymous:"));
+        let kib: u64 = own.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum();
+        kib * 1024
+    }
+
+    /// Waits until `is_so` holds, which it must at some time.
+    #[track_caller]
+    pub(crate) fn settles(&self, is_so: impl Fn(&Server) -> bool, what: &str) {
+        for _ in 0..LOOKS_MAX {
+            if is_so(self) {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        panic!("{what} did not settle: {} descriptors, {} bytes", self.descriptors(), self.memory_bytes());
+    }
 }

@@ -19,7 +19,7 @@ use crate::project::Project;
 use crate::tombolo::Tombolo;
 
 use case::{Case, Event, Input};
-use report::Tally;
+use report::{Playing, Tally};
 
 /// Builds, runs the cases, says how each went; exit code 1 when one failed.
 pub(crate) fn run(args: &TestArgs) -> Result<u8, DevError> {
@@ -32,7 +32,9 @@ pub(crate) fn run(args: &TestArgs) -> Result<u8, DevError> {
     let mut tally = Tally::default();
     for (file, case) in &cases {
         let started = Instant::now();
+        let playing = Playing::start(case);
         let faults = play::play(&project, &tombolo, file, case)?;
+        drop(playing);
         tally.add(
             &file.strip_prefix(&project.root).unwrap_or(file).display().to_string(),
             case,
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &TestArgs) -> Result<u8, DevError> {
             started.elapsed(),
         );
     }
-    Ok(u8::from(!tally.end()))
+    Ok(u8::from(!tally.end(args.filter.as_deref())))
 }
 
 /// An event to try a function with: that of its first test case with one, or a plain one.

@@ -2,8 +2,27 @@
 
 use std::time::Duration;
 
+use indicatif::ProgressBar;
+
 use super::case::Case;
 use crate::say::{bad, bold, dim, duration, good, say};
+
+/// Shows on a terminal which case is being played: the first one after a build may take a while.
+pub(super) struct Playing(ProgressBar);
+
+impl Playing {
+    pub(super) fn start(case: &Case) -> Playing {
+        let bar = ProgressBar::new_spinner().with_message(case.name.clone());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Playing(bar)
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
 
 /// The results so far.
 #[derive(Default)]
@@ -28,12 +47,13 @@ impl Tally {
         }
     }
 
-    /// Says the totals; whether all passed. No case at all is not a pass that anyone should trust.
-    pub(super) fn end(&self) -> bool {
-        match self.passed + self.failed {
-            0 => say!("no test: write cases into tests/*.toml"),
+    /// Says the totals; whether all passed. A filter that no case fits is not a pass that anyone should trust.
+    pub(super) fn end(&self, filter: Option<&str>) -> bool {
+        match (self.passed + self.failed, filter) {
+            (0, Some(filter)) => say!("no case has {filter:?} in its name or its file's"),
+            (0, None) => say!("no test: write cases into tests/*.toml"),
             _ => say!("{} passed, {} failed", self.passed, self.failed),
         }
-        self.failed == 0
+        self.failed == 0 && (self.passed > 0 || filter.is_none())
     }
 }

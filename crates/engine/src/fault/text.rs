@@ -5,9 +5,10 @@
 use tombolo_spec::LimitName;
 
 /// Text of an error, and the limit that it means.
-const LIMITS: [(&str, LimitName); 5] = [
+const LIMITS: [(&str, LimitName); 6] = [
     ("too much data is being copied between the host and the guest", LimitName::HostcallFuel),
     ("store handle limit exceeded", LimitName::Handles),
+    ("resource table has no free keys", LimitName::Handles),
     ("pages exceeds memory limits", LimitName::Memory),
     ("GC heap out of memory", LimitName::Memory),
     ("elements exceeds table limits", LimitName::TableElements),

@@ -79,6 +79,7 @@ pub struct Network {
     resolver: ResolverConfig,
     options: ResolverOpts,
     hosts: Arc<Hosts>,
+    name_server_ports: Vec<u16>,
     pub(super) own: OwnAddresses,
     roots: Roots,
     tls: OnceLock<Arc<rustls::ClientConfig>>,
@@ -98,11 +99,17 @@ impl Network {
             resolver: resolver_config(config),
             options: options(config),
             hosts: Arc::new(hosts),
+            name_server_ports: config.name_servers.iter().map(SocketAddr::port).collect(),
             own: OwnAddresses::new(),
             roots: config.roots.clone(),
             tls: OnceLock::new(),
             resolvers: Mutex::default(),
         })
+    }
+
+    /// The ports of its name servers, for the rules of the layers below; one for each server.
+    pub fn name_server_ports(&self) -> &[u16] {
+        &self.name_server_ports
     }
 
     /// What a function with these grants needs of this machine's network, read once in a process: name servers

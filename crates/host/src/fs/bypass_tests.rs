@@ -18,7 +18,7 @@ fn paths_lead_out_and_a_read_only_grant_can_be_written() {
     symlink("../canary", root.path().join("in/link")).unwrap();
     let grants: GrantSet =
         ["dir ./in as /in read"].iter().map(|line| line.parse::<Grant>().unwrap()).collect();
-    let dirs = Dirs::open(&grants, root.path(), Blocking::Inline).unwrap();
+    let dirs = Dirs::open(&grants, root.path(), None, Blocking::Inline).unwrap();
     assert!(dirs.list[0].writable());
     let absolute = root.path().join("canary");
     for path in ["../canary", "link", absolute.to_str().unwrap()] {

@@ -7,9 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
-use tombolo_spec::{Access, Grant, GrantId, GrantSet};
+use tombolo_spec::grant::GuestPath;
+use tombolo_spec::{Access, ByteSize, Grant, GrantId, GrantSet};
 use wasmtime_wasi::filesystem::Dir;
 use wasmtime_wasi::{FsPerms, OpenMode};
+
+use crate::data::Data;
+use crate::volume::{OpenVolumeError, Quota};
 
 /// Whether file operations may hold up the thread that runs the guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +27,25 @@ pub enum Blocking {
 
 /// A granted directory that cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("grant {grant:?}: cannot open {path}: {source}", path = path.display())]
-pub struct OpenDirError {
-    /// The grant as it is written.
-    pub grant: String,
-    /// The directory on this machine.
-    pub path: PathBuf,
-    /// The kernel's answer.
-    pub source: io::Error,
+pub enum OpenDirError {
+    /// A folder of this machine.
+    #[error("grant {grant:?}: cannot open {path}: {source}", path = path.display())]
+    Dir {
+        /// The grant as it is written.
+        grant: String,
+        /// The directory on this machine.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// There is no folder for volumes.
+    #[error("grant {grant:?}: there is no folder for data; name one with --data, or set HOME")]
+    NoData {
+        /// The grant as it is written.
+        grant: String,
+    },
+    #[error(transparent)]
+    Volume(#[from] OpenVolumeError),
 }
 
 /// A directory of this machine that a guest sees.
@@ -42,6 +57,8 @@ pub struct GrantedDir {
     pub(crate) grant: GrantId,
     /// As the grant says; what `dir` allows may differ in a build for tests.
     writable: bool,
+    /// Of a volume.
+    pub(crate) quota: Option<Quota>,
 }
 
 impl GrantedDir {
@@ -69,27 +86,67 @@ pub(crate) struct Dirs {
 }
 
 impl Dirs {
-    /// Opens the directory of each `dir` grant, in order. Here links are followed: who writes the grant names the
-    /// place.
-    pub(crate) fn open(grants: &GrantSet, base: &Path, blocking: Blocking) -> Result<Dirs, OpenDirError> {
-        let mut list = Vec::new();
-        for (id, grant) in grants.iter() {
-            let Grant::Dir { host, guest, access } = grant else { continue };
-            let path = base.join(host.as_str());
-            let file = open_dir(&path).map_err(|source| OpenDirError {
-                grant: id.text().to_owned(),
-                path: path.clone(),
-                source,
-            })?;
-            list.push(GrantedDir {
-                dir: shared(file, *access, blocking),
-                writable: *access == Access::ReadWrite,
-                guest: guest.as_str().into(),
-                grant: id.clone(),
-            });
-        }
-        Ok(Dirs { list, blocking })
+    /// Opens the directory of each `dir` and `volume` grant, in order. Here links are followed: who writes the grant
+    /// names the place.
+    pub(crate) fn open(
+        grants: &GrantSet,
+        base: &Path,
+        data: Option<&Data>,
+        blocking: Blocking,
+    ) -> Result<Dirs, OpenDirError> {
+        let open = |(id, grant): (&GrantId, &Grant)| match grant {
+            Grant::Dir { host, guest, access } => {
+                Some(dir(id, base.join(host.as_str()), guest, *access, blocking))
+            }
+            Grant::Volume { name, guest, size } => {
+                Some(volume(id, data, name.as_str(), guest, *size, blocking))
+            }
+            _ => None,
+        };
+        Ok(Dirs { list: grants.iter().filter_map(open).collect::<Result<_, _>>()?, blocking })
     }
+}
+
+fn dir(
+    id: &GrantId,
+    path: PathBuf,
+    guest: &GuestPath,
+    access: Access,
+    blocking: Blocking,
+) -> Result<GrantedDir, OpenDirError> {
+    let file =
+        open_dir(&path).map_err(|source| OpenDirError::Dir { grant: id.text().to_owned(), path, source })?;
+    Ok(GrantedDir {
+        dir: shared(file, access, blocking),
+        writable: access == Access::ReadWrite,
+        guest: guest.as_str().into(),
+        grant: id.clone(),
+        quota: None,
+    })
+}
+
+fn volume(
+    id: &GrantId,
+    data: Option<&Data>,
+    name: &str,
+    guest: &GuestPath,
+    size: ByteSize,
+    blocking: Blocking,
+) -> Result<GrantedDir, OpenDirError> {
+    let data = data.ok_or_else(|| OpenDirError::NoData { grant: id.text().to_owned() })?;
+    let volume = data.volume(name)?;
+    let file = volume.folder.try_clone().map_err(|source| OpenDirError::Dir {
+        grant: id.text().to_owned(),
+        path: name.into(),
+        source,
+    })?;
+    Ok(GrantedDir {
+        dir: shared(file, Access::ReadWrite, blocking),
+        writable: true,
+        guest: guest.as_str().into(),
+        grant: id.clone(),
+        quota: Some(Quota { volume, bytes_max: size.bytes() }),
+    })
 }
 
 fn shared(file: File, access: Access, blocking: Blocking) -> Dir {

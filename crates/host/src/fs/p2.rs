@@ -2,6 +2,7 @@
 //!
 //! Whatever names a path is done here; what works on an open descriptor is handed on to wasmtime-wasi.
 
+use std::fs::File as StdFile;
 use std::sync::Arc;
 
 use rustix::io::Errno;
@@ -19,6 +20,7 @@ use super::meta::{self, NewTime};
 use super::origins::Origins;
 use super::policy::{FsPolicy, OpenRequest, Site, run};
 use crate::template::Template;
+use crate::volume::{Place, Quota, QuotaReached, VolumeStream, Writing};
 
 /// Names the files of a guest to the linker.
 pub(crate) struct HasFs;
@@ -53,9 +55,36 @@ impl<'a> FsView<'a> {
     /// `ENOTDIR` inside when it is a file's.
     pub(crate) fn site(&self, fd: &Fd) -> Result<Result<Site, Errno>, ResourceTableError> {
         Ok(match self.table.get(fd)? {
-            Descriptor::Dir(dir) => Ok(Site { file: Arc::clone(&dir.dir), dir: self.origins.of(fd.rep()) }),
+            Descriptor::Dir(dir) => {
+                Ok(Site { file: Arc::clone(&dir.dir), dir: self.origins.of(fd.rep()), quota: self.quota(fd) })
+            }
             Descriptor::File(_) => Err(Errno::NOTDIR),
         })
+    }
+
+    /// The quota of the volume that a descriptor is in.
+    fn quota(&self, fd: &Fd) -> Option<Quota> {
+        self.policy().dirs.list.get(self.origins.of(fd.rep())).and_then(|dir| dir.quota.clone())
+    }
+
+    /// A file of a volume that is open for writing; `None` where there is no quota to keep, or the guest will be
+    /// told by others that this cannot be written.
+    pub(crate) fn in_volume(&self, fd: &Fd) -> Result<Option<(Arc<StdFile>, Quota)>, ResourceTableError> {
+        let Some(quota) = self.quota(fd) else { return Ok(None) };
+        Ok(match self.table.get(fd)? {
+            Descriptor::File(file) => Some((Arc::clone(&file.file), quota)),
+            Descriptor::Dir(_) => None,
+        })
+    }
+
+    /// Writes to a file of a volume, or changes its length; a refusal is recorded.
+    async fn within<T: Send + 'static>(
+        &mut self,
+        fd: &Fd,
+        work: impl FnOnce() -> Result<T, Errno> + Send + 'static,
+    ) -> Result<T, Errno> {
+        let done = run(self.policy().dirs.blocking, work).await;
+        done.inspect_err(|errno| self.policy().note_full(self.origins.of(fd.rep()), *errno))
     }
 
     /// Gives the guest a descriptor for what was opened below `site`.
@@ -68,6 +97,9 @@ impl<'a> FsView<'a> {
         let dirs = self.policy().dirs;
         let perms = dirs.list.get(site.dir).map_or(FsPerms::ReadOnly, |granted| granted.dir.perms);
         let descriptor = descriptor(opened, perms, dirs.blocking, request);
+        if let Descriptor::File(file) = &descriptor {
+            site.opened(&file.file);
+        }
         let fd = self.table.push(descriptor)?;
         self.origins.set(fd.rep(), site.dir);
         Ok(fd)
@@ -80,6 +112,18 @@ impl<'a> FsView<'a> {
             Descriptor::File(file) => rustix::fs::fstat(&*file.file),
         };
         Ok(stat.map(|stat| meta::identity(&stat)))
+    }
+
+    /// A stream into a file of a volume.
+    pub(crate) fn writing(&self, fd: &Fd, place: Place) -> Result<Option<Writing>, ResourceTableError> {
+        let (template, dir) = (self.template, self.origins.of(fd.rep()));
+        let writing = |(file, quota)| Writing { file, quota, place, template: Arc::clone(template), dir };
+        Ok(self.in_volume(fd)?.map(writing))
+    }
+
+    fn push_stream(&mut self, stream: VolumeStream) -> FsResult<Resource<DynOutputStream>> {
+        let stream: DynOutputStream = Box::new(stream);
+        Ok(self.table.push(stream)?)
     }
 
     pub(crate) fn preopened(&mut self) -> wasmtime::Result<Vec<(Fd, String)>> {
@@ -156,6 +200,9 @@ impl types::Host for FsView<'_> {
         &mut self,
         error: Resource<wasmtime::Error>,
     ) -> wasmtime::Result<Option<types::ErrorCode>> {
+        if self.table.get(&error)?.downcast_ref::<QuotaReached>().is_some() {
+            return Ok(Some(types::ErrorCode::Quota));
+        }
         self.wasi().filesystem_error_code(error)
     }
 }
@@ -174,8 +221,7 @@ impl types::HostDescriptor for FsView<'_> {
         if request.writes() {
             self.policy().may_write(&site, &path).map_err(error)?;
         }
-        let opened =
-            self.at(fd, path, request.access(), move |site, path| request.open(&site.file, path)).await?;
+        let opened = self.at(fd, path, request.access(), move |site, path| site.open(path, &request)).await?;
         Ok(self.push(&site, opened, &request)?)
     }
 
@@ -207,19 +253,19 @@ impl types::HostDescriptor for FsView<'_> {
     }
 
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        self.change(fd, path, |site, path| beneath::create_dir(site.fd(), path)).await
+        self.change(fd, path, |site, path| site.create_dir(path)).await
     }
 
     async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        self.change(fd, path, |site, path| beneath::remove_dir(site.fd(), path)).await
+        self.change(fd, path, |site, path| site.remove_dir(path)).await
     }
 
     async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        self.change(fd, path, |site, path| beneath::unlink(site.fd(), path)).await
+        self.change(fd, path, |site, path| site.unlink(path)).await
     }
 
     async fn symlink_at(&mut self, fd: Fd, target: String, path: String) -> FsResult<()> {
-        self.change(fd, path, move |site, path| beneath::symlink(&target, site.fd(), path)).await
+        self.change(fd, path, move |site, path| site.symlink(&target, path)).await
     }
 
     async fn set_times_at(
@@ -248,14 +294,14 @@ impl types::HostDescriptor for FsView<'_> {
             return Err(types::ErrorCode::Invalid.into());
         }
         let link = |(old_site, old): (&Site, &str), (new_site, new): (&Site, &str)| {
-            beneath::link(old_site.fd(), old, new_site.fd(), new)
+            old_site.link(old, new_site, new)
         };
         self.change_two((fd, old), (new_fd, new), link).await
     }
 
     async fn rename_at(&mut self, fd: Fd, old: String, new_fd: Fd, new: String) -> FsResult<()> {
         let rename = |(old_site, old): (&Site, &str), (new_site, new): (&Site, &str)| {
-            beneath::rename(old_site.fd(), old, new_site.fd(), new)
+            old_site.rename(old, new_site, new)
         };
         self.change_two((fd, old), (new_fd, new), rename).await
     }
@@ -286,6 +332,9 @@ impl types::HostDescriptor for FsView<'_> {
     }
 
     async fn set_size(&mut self, fd: Fd, size: u64) -> FsResult<()> {
+        if let Some((file, quota)) = self.in_volume(&fd)? {
+            return self.within(&fd, move || quota.set_size(&file, size)).await.map_err(error);
+        }
         self.wasi().set_size(fd, size).await
     }
 
@@ -303,6 +352,10 @@ impl types::HostDescriptor for FsView<'_> {
     }
 
     async fn write(&mut self, fd: Fd, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
+        if let Some((file, quota)) = self.in_volume(&fd)? {
+            let write = move || quota.write(&file, &bytes, Place::At(offset));
+            return self.within(&fd, write).await.map(|written| written as u64).map_err(error);
+        }
         self.wasi().write(fd, bytes, offset).await
     }
 
@@ -323,10 +376,16 @@ impl types::HostDescriptor for FsView<'_> {
     }
 
     fn write_via_stream(&mut self, fd: Fd, offset: u64) -> FsResult<Resource<DynOutputStream>> {
+        if let Some(writing) = self.writing(&fd, Place::At(offset))? {
+            return self.push_stream(VolumeStream::new(writing));
+        }
         self.wasi().write_via_stream(fd, offset)
     }
 
     fn append_via_stream(&mut self, fd: Fd) -> FsResult<Resource<DynOutputStream>> {
+        if let Some(writing) = self.writing(&fd, Place::End)? {
+            return self.push_stream(VolumeStream::new(writing));
+        }
         self.wasi().append_via_stream(fd)
     }
 

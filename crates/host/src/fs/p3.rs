@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustix::io::Errno;
+use tokio::sync::oneshot;
 use tombolo_spec::Access;
 use wasmtime::component::{Access as StoreAccess, Accessor, FutureReader, Resource, StreamReader};
 use wasmtime::{AsContextMut, StoreContextMut};
@@ -16,6 +17,7 @@ use super::meta::{self, NewTime};
 use super::p2::{FsView, HasFs};
 use super::policy::{OpenRequest, Site, run};
 use crate::guest::Guest;
+use crate::volume::{Place, VolumeConsumer, Writing};
 
 type Fd = Resource<Descriptor>;
 type Store = Accessor<Guest, HasFs>;
@@ -111,7 +113,7 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
     ) -> FilesystemResult<Fd> {
         let request = open_request(path_flags, open, flags).map_err(error)?;
         let opened =
-            at(store, &fd, path, request.access(), move |site, path| request.open(&site.file, path)).await?;
+            at(store, &fd, path, request.access(), move |site, path| site.open(path, &request)).await?;
         let site = site(store, &fd)?;
         Ok(store.with(|mut store| store.get().push(&site, opened, &request))?)
     }
@@ -143,19 +145,19 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
     }
 
     async fn create_directory_at(store: &Store, fd: Fd, path: String) -> FilesystemResult<()> {
-        change(store, fd, path, |site, path| beneath::create_dir(site.fd(), path)).await
+        change(store, fd, path, |site, path| site.create_dir(path)).await
     }
 
     async fn remove_directory_at(store: &Store, fd: Fd, path: String) -> FilesystemResult<()> {
-        change(store, fd, path, |site, path| beneath::remove_dir(site.fd(), path)).await
+        change(store, fd, path, |site, path| site.remove_dir(path)).await
     }
 
     async fn unlink_file_at(store: &Store, fd: Fd, path: String) -> FilesystemResult<()> {
-        change(store, fd, path, |site, path| beneath::unlink(site.fd(), path)).await
+        change(store, fd, path, |site, path| site.unlink(path)).await
     }
 
     async fn symlink_at(store: &Store, fd: Fd, target: String, path: String) -> FilesystemResult<()> {
-        change(store, fd, path, move |site, path| beneath::symlink(&target, site.fd(), path)).await
+        change(store, fd, path, move |site, path| site.symlink(&target, path)).await
     }
 
     async fn set_times_at(
@@ -184,14 +186,14 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
             return Err(types::ErrorCode::Invalid.into());
         }
         let link = |(old_site, old): (&Site, &str), (new_site, new): (&Site, &str)| {
-            beneath::link(old_site.fd(), old, new_site.fd(), new)
+            old_site.link(old, new_site, new)
         };
         change_two(store, (fd, old), (new_fd, new), link).await
     }
 
     async fn rename_at(store: &Store, fd: Fd, old: String, new_fd: Fd, new: String) -> FilesystemResult<()> {
         let rename = |(old_site, old): (&Site, &str), (new_site, new): (&Site, &str)| {
-            beneath::rename(old_site.fd(), old, new_site.fd(), new)
+            old_site.rename(old, new_site, new)
         };
         change_two(store, (fd, old), (new_fd, new), rename).await
     }
@@ -228,6 +230,13 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
     }
 
     async fn set_size(store: &Store, fd: Fd, size: u64) -> FilesystemResult<()> {
+        let in_volume = store.with(|mut store| store.get().in_volume(&fd))?;
+        if let Some((file, quota)) = in_volume {
+            let template = store.with(|mut store| Arc::clone(store.get().template));
+            let done = run(template.blocking(), move || quota.set_size(&file, size)).await;
+            let dir = store.with(|mut store| store.get().origins.of(fd.rep()));
+            return done.inspect_err(|errno| template.fs_policy().note_full(dir, *errno)).map_err(error);
+        }
         WasiFilesystem::set_size(&wasi(store), fd, size).await
     }
 
@@ -262,6 +271,9 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
         data: StreamReader<u8>,
         offset: u64,
     ) -> wasmtime::Result<FutureReader<Result<(), types::ErrorCode>>> {
+        if let Some(writing) = store.get().writing(&fd, Place::At(offset))? {
+            return consume(store, data, writing);
+        }
         WasiFilesystem::write_via_stream(wasi_now(store.as_context_mut()), fd, data, offset)
     }
 
@@ -270,6 +282,9 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
         fd: Fd,
         data: StreamReader<u8>,
     ) -> wasmtime::Result<FutureReader<Result<(), types::ErrorCode>>> {
+        if let Some(writing) = store.get().writing(&fd, Place::End)? {
+            return consume(store, data, writing);
+        }
         WasiFilesystem::append_via_stream(wasi_now(store.as_context_mut()), fd, data)
     }
 
@@ -280,6 +295,17 @@ impl types::HostDescriptorWithStore<Guest> for HasFs {
     {
         WasiFilesystem::read_directory(wasi_now(store.as_context_mut()), fd)
     }
+}
+
+/// Takes a stream into a file of a volume.
+fn consume(
+    mut store: StoreAccess<'_, Guest, HasFs>,
+    data: StreamReader<u8>,
+    writing: Writing,
+) -> wasmtime::Result<FutureReader<Result<(), types::ErrorCode>>> {
+    let (sender, receiver) = oneshot::channel();
+    data.pipe(&mut store, VolumeConsumer::new(writing, sender))?;
+    FutureReader::new(&mut store, receiver)
 }
 
 fn error(errno: Errno) -> FilesystemError {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
-use tombolo_spec::{Access, Grant, GrantSet};
+use tombolo_spec::{Access, ByteSize, Grant, GrantSet};
 
 use super::beneath::{self, Follow, Opened, PathError};
 use super::dirs::{Blocking, Dirs, GrantedDir};
 use crate::ledger::{Ledger, Reason, Refused};
+use crate::volume::Quota;
 
 /// A directory that a guest holds: one of its grants' or one below.
 #[derive(Debug, Clone)]
@@ -18,11 +19,81 @@ pub(crate) struct Site {
     pub(crate) file: Arc<File>,
     /// The place of the granted directory in [`Dirs::list`].
     pub(crate) dir: usize,
+    /// Of a volume.
+    pub(crate) quota: Option<Quota>,
 }
 
 impl Site {
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    pub(crate) fn open(&self, path: &str, request: &OpenRequest) -> Result<Opened, PathError> {
+        match &self.quota {
+            None => request.open(&self.file, path),
+            Some(quota) => quota.open(&self.file, path, request),
+        }
+    }
+
+    /// Remembers that a guest has a file open which was opened here.
+    pub(crate) fn opened(&self, file: &Arc<File>) {
+        if let Some(quota) = &self.quota {
+            quota.opened(file);
+        }
+    }
+
+    pub(crate) fn create_dir(&self, path: &str) -> Result<(), PathError> {
+        match &self.quota {
+            None => beneath::create_dir(self.fd(), path),
+            Some(quota) => quota.create_dir(self.fd(), path),
+        }
+    }
+
+    pub(crate) fn remove_dir(&self, path: &str) -> Result<(), PathError> {
+        match &self.quota {
+            None => beneath::remove_dir(self.fd(), path),
+            Some(quota) => quota.remove_dir(self.fd(), path),
+        }
+    }
+
+    pub(crate) fn unlink(&self, path: &str) -> Result<(), PathError> {
+        match &self.quota {
+            None => beneath::unlink(self.fd(), path),
+            Some(quota) => quota.unlink(self.fd(), path),
+        }
+    }
+
+    pub(crate) fn symlink(&self, target: &str, path: &str) -> Result<(), PathError> {
+        match &self.quota {
+            None => beneath::symlink(target, self.fd(), path),
+            Some(quota) => quota.symlink(target, self.fd(), path),
+        }
+    }
+
+    pub(crate) fn link(&self, old: &str, to: &Site, new: &str) -> Result<(), PathError> {
+        match self.one_quota(to)? {
+            None => beneath::link(self.fd(), old, to.fd(), new),
+            Some(quota) => quota.link((self.fd(), old), (to.fd(), new)),
+        }
+    }
+
+    pub(crate) fn rename(&self, old: &str, to: &Site, new: &str) -> Result<(), PathError> {
+        match self.one_quota(to)? {
+            None => beneath::rename(self.fd(), old, to.fd(), new),
+            Some(quota) => quota.rename((self.fd(), old), (to.fd(), new)),
+        }
+    }
+
+    /// The quota of the volume that both are in, if they are in one.
+    ///
+    /// # Errors
+    /// `EXDEV` when a file would come into a volume or leave it, as between two disks.
+    fn one_quota(&self, to: &Site) -> Result<Option<&Quota>, PathError> {
+        match (&self.quota, &to.quota) {
+            (None, None) => Ok(None),
+            (Some(own), Some(other)) if Arc::ptr_eq(&own.volume, &other.volume) => Ok(Some(own)),
+            _ => Err(PathError::Os(Errno::XDEV)),
+        }
     }
 }
 
@@ -62,6 +133,7 @@ impl FsPolicy<'_> {
             Err(PathError::Special(kind)) => Reason::SpecialFile(kind_name(kind)),
             Err(PathError::Os(errno)) => {
                 self.ledger.used(&dir.grant);
+                self.note_full(site.dir, errno);
                 return Err(errno);
             }
             Ok(done) => {
@@ -71,6 +143,28 @@ impl FsPolicy<'_> {
         };
         self.refuse(dir, path, access, reason, None);
         Err(Errno::PERM)
+    }
+
+    /// Records that a volume is full, if that is what the error says.
+    pub(crate) fn note_full(&self, dir: usize, errno: Errno) {
+        let Some(dir) = self.dirs.list.get(dir).filter(|dir| dir.quota.is_some()) else { return };
+        if errno != Errno::DQUOT {
+            return;
+        }
+        let Some((_, Grant::Volume { name, guest, size })) = self.grants.get(dir.grant.index()) else {
+            return;
+        };
+        let twice = Grant::Volume {
+            name: name.clone(),
+            guest: guest.clone(),
+            size: ByteSize(size.bytes().saturating_mul(2)),
+        };
+        self.ledger.refused(Refused {
+            request: &format!("volume {name} more than {size}"),
+            near: Some(&dir.grant),
+            reason: Reason::Full,
+            remedy: Some(twice.to_string()),
+        });
     }
 
     fn refuse(&self, dir: &GrantedDir, path: &str, access: Access, reason: Reason, remedy: Option<String>) {

@@ -9,7 +9,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::client;
 use crate::egress::InstanceNet;
-use crate::ledger::{attributed, current};
+use crate::ledger::{TRACEPARENT, attributed, current};
 use crate::template::Template;
 
 /// The most that one write of a body takes over from a guest, in bytes.
@@ -60,12 +60,17 @@ impl WasiHttpHooks for Hooks {
 
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _consumed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         let net = self.net();
-        Box::new(attributed(current(), async move {
+        let caller = current();
+        if let Some(caller) = caller {
+            // A guest that traces says so itself.
+            request.headers_mut().entry(TRACEPARENT).or_insert_with(|| caller.traceparent());
+        }
+        Box::new(attributed(caller, async move {
             let response = client::send(net, request, options.unwrap_or_default()).await?;
             let driver: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(async { Ok(()) });
             Ok((response, driver))

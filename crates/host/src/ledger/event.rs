@@ -78,12 +78,16 @@ pub enum Reason {
     OwnAddress(IpAddr),
     /// Not a host that all programs read the same way.
     Host(String),
-    /// The directory is granted for reading only.
+    /// The directory or store is granted for reading only.
     ReadOnly,
     /// The path leads out of the granted directory.
     OutsideDir,
     /// A FIFO, socket or device, which no grant opens.
     SpecialFile(&'static str),
+    /// The volume holds as much as it may.
+    Full,
+    /// The machine failed: no fault of the guest's.
+    Machine(String),
     /// A limit of the function, as it is written.
     Limit {
         /// The limit's name.
@@ -102,9 +106,11 @@ impl fmt::Display for Reason {
                 write!(f, "{address} is an address of this machine; no grant names it")
             }
             Reason::Host(why) => f.write_str(why),
-            Reason::ReadOnly => f.write_str("the directory is granted for reading only"),
+            Reason::ReadOnly => f.write_str("it is granted for reading only"),
             Reason::OutsideDir => f.write_str("the path leads out of the granted directory"),
             Reason::SpecialFile(kind) => write!(f, "it is a {kind}, which is never opened"),
+            Reason::Full => f.write_str("the volume is full"),
+            Reason::Machine(what) => f.write_str(what),
             Reason::Limit { name, value } => write!(f, "the limit {name}={value} is reached"),
         }
     }

@@ -11,8 +11,8 @@ mod refusals;
 #[cfg(test)]
 mod tests;
 
-pub use attribution::attributed;
 pub(crate) use attribution::current;
+pub use attribution::{Caller, TRACEPARENT, attributed};
 pub use event::{Reason, Refusal, RefusalSink, Refused};
 pub use refusals::REFUSALS_MAX;
 

@@ -38,7 +38,7 @@ impl Refusals {
                     let refusal = Refusal {
                         first: SystemTime::now(),
                         function: function.to_owned(),
-                        request_id: super::current(),
+                        request_id: super::current().map(|caller| caller.request),
                         request,
                         grant: refused.near.map(|grant| grant.text().to_owned()),
                         remedy: refused.remedy,

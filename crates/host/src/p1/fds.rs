@@ -10,6 +10,7 @@ use super::readdir::Listing;
 use crate::fs::Dirs;
 use crate::fs::policy::Site;
 use crate::stdio::LogStream;
+use crate::volume::Quota;
 
 /// What a descriptor stands for.
 pub(super) enum Fd {
@@ -35,6 +36,10 @@ pub(super) struct FileFd {
     pub(super) nonblocking: bool,
     pub(super) readable: bool,
     pub(super) writable: bool,
+    /// The place of the granted directory it was opened in.
+    pub(super) dir: usize,
+    /// Of a volume.
+    pub(super) quota: Option<Quota>,
     /// Whether the grant it was opened under lets metadata change.
     pub(super) grant_writable: bool,
 }
@@ -57,7 +62,7 @@ impl P1State {
         let streams = [Fd::Stdin(None), Fd::Output(LogStream::Stdout), Fd::Output(LogStream::Stderr)];
         self.fds.extend(streams.map(Some));
         for (index, granted) in dirs.list.iter().enumerate() {
-            let site = Site { file: Arc::clone(&granted.dir.dir), dir: index };
+            let site = Site { file: Arc::clone(&granted.dir.dir), dir: index, quota: granted.quota.clone() };
             let dir = DirFd { site, preopen: Some(Arc::clone(&granted.guest)), listing: None };
             self.fds.push(Some(Fd::Dir(dir)));
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use rustix::io::{Errno, IoSlice, ReadWriteFlags};
+use rustix::io::Errno;
 use wasmtime_wasi::p1::types as t;
 use wasmtime_wasi::p2::StreamError;
 use wiggle::GuestMemory;
@@ -16,13 +16,28 @@ use crate::fs::Blocking;
 use crate::fs::policy::run;
 use crate::guest::Guest;
 use crate::stdio::{LogStream, StdinHandle, WriteError};
+use crate::volume::{Place, Quota};
 use wasmtime_wasi::cli::StdinStream as _;
 
-/// Where a write goes.
-#[derive(Clone, Copy)]
-enum Place {
-    At(u64),
-    End,
+/// A file that is written.
+#[derive(Clone)]
+struct Target {
+    file: Arc<File>,
+    quota: Option<Quota>,
+    dir: usize,
+}
+
+impl Target {
+    fn of(file: &FileFd) -> Target {
+        Target { file: Arc::clone(&file.file), quota: file.quota.clone(), dir: file.dir }
+    }
+
+    fn write(&self, bytes: &[u8], place: Place) -> Result<usize, Errno> {
+        match &self.quota {
+            None => place.write(&self.file, bytes),
+            Some(quota) => quota.write(&self.file, bytes, place),
+        }
+    }
 }
 
 impl Guest {
@@ -158,7 +173,7 @@ impl Guest {
                 let stream = *stream;
                 return self.write_output(memory, stream, &buffers).await;
             }
-            Fd::File(file) => (Arc::clone(&file.file), file.position, file.append),
+            Fd::File(file) => (Target::of(file), file.position, file.append),
             Fd::Stdin(_) | Fd::Dir(_) => return Err(t::Errno::Badf.into()),
         };
         let place = if append { Place::End } else { Place::At(position) };
@@ -181,7 +196,7 @@ impl Guest {
     ) -> Result<t::Size, t::Error> {
         let buffers = buffers_to_take(memory, list)?;
         let (file, append) = match self.fds().get(fd)? {
-            Fd::File(file) => (Arc::clone(&file.file), file.append),
+            Fd::File(file) => (Target::of(file), file.append),
             Fd::Output(_) => return Err(t::Errno::Spipe.into()),
             Fd::Stdin(_) | Fd::Dir(_) => return Err(t::Errno::Badf.into()),
         };
@@ -193,7 +208,7 @@ impl Guest {
     async fn write_file(
         &mut self,
         memory: &GuestMemory<'_>,
-        file: &Arc<File>,
+        file: &Target,
         buffers: &[Bytes],
         mut place: Place,
     ) -> Result<usize, t::Error> {
@@ -218,7 +233,7 @@ impl Guest {
     async fn write_one(
         &mut self,
         memory: &GuestMemory<'_>,
-        file: &Arc<File>,
+        file: &Target,
         buffer: Bytes,
         place: Place,
     ) -> Result<usize, t::Error> {
@@ -226,11 +241,17 @@ impl Guest {
         if blocking == Blocking::Inline
             && let Some(direct) = memory.as_slice(buffer)?
         {
-            return write(file, direct, place).map_err(error);
+            return self.noted(file.dir, file.write(direct, place));
         }
         let copied = buffer.get_range(0..buffer.len().min(COPY_BYTES_MAX as u32)).unwrap_or(buffer);
-        let (file, bytes) = (Arc::clone(file), memory.to_vec(copied)?);
-        run(blocking, move || write(&file, &bytes, place)).await.map_err(error)
+        let (dir, file, bytes) = (file.dir, file.clone(), memory.to_vec(copied)?);
+        let written = run(blocking, move || file.write(&bytes, place)).await;
+        self.noted(dir, written)
+    }
+
+    /// What the guest gets for a write; a full volume is recorded.
+    fn noted<T>(&self, dir: usize, done: Result<T, Errno>) -> Result<T, t::Error> {
+        done.inspect_err(|errno| self.template().fs_policy().note_full(dir, *errno)).map_err(error)
     }
 
     async fn write_output(
@@ -247,13 +268,6 @@ impl Guest {
             total = total.checked_add(buffer.len()).ok_or(t::Errno::Overflow)?;
         }
         Ok(total)
-    }
-}
-
-fn write(file: &File, bytes: &[u8], place: Place) -> Result<usize, Errno> {
-    match place {
-        Place::At(offset) => rustix::io::pwrite(file, bytes, offset),
-        Place::End => rustix::io::pwritev2(file, &[IoSlice::new(bytes)], 0, ReadWriteFlags::APPEND),
     }
 }
 

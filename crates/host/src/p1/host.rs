@@ -191,8 +191,13 @@ impl WasiSnapshotPreview1 for Guest {
         if !file.grant_writable {
             return Err(t::Errno::Perm.into());
         }
-        let file = Arc::clone(&file.file);
-        run(self.template().blocking(), move || file.set_len(size)).await.map_err(|error| io_error(&error))
+        let (quota, dir, file) = (file.quota.clone(), file.dir, Arc::clone(&file.file));
+        let set = move || match quota {
+            None => rustix::fs::ftruncate(&file, size),
+            Some(quota) => quota.set_size(&file, size),
+        };
+        let done = run(self.template().blocking(), set).await;
+        done.inspect_err(|errno| self.template().fs_policy().note_full(dir, *errno)).map_err(error)
     }
 
     async fn fd_filestat_set_times(
@@ -342,7 +347,7 @@ impl WasiSnapshotPreview1 for Guest {
         path: GuestPtr<str>,
     ) -> Result<(), t::Error> {
         let path = memory::path(memory, path)?;
-        self.change(fd, path, |site, path| beneath::create_dir(site.fd(), path)).await
+        self.change(fd, path, |site, path| site.create_dir(path)).await
     }
 
     async fn path_filestat_get(
@@ -388,7 +393,7 @@ impl WasiSnapshotPreview1 for Guest {
         }
         let (old, new) = (memory::path(memory, old)?, memory::path(memory, new)?);
         let link = |(old_site, old): (&Site, &str), (new_site, new): (&Site, &str)| {
-            beneath::link(old_site.fd(), old, new_site.fd(), new)
+            old_site.link(old, new_site, new)
         };
         self.change_two((old_fd, old), (new_fd, new), link).await
     }
@@ -431,7 +436,7 @@ impl WasiSnapshotPreview1 for Guest {
         path: GuestPtr<str>,
     ) -> Result<(), t::Error> {
         let path = memory::path(memory, path)?;
-        self.change(fd, path, |site, path| beneath::remove_dir(site.fd(), path)).await
+        self.change(fd, path, |site, path| site.remove_dir(path)).await
     }
 
     async fn path_rename(
@@ -444,7 +449,7 @@ impl WasiSnapshotPreview1 for Guest {
     ) -> Result<(), t::Error> {
         let (old, new) = (memory::path(memory, old)?, memory::path(memory, new)?);
         let rename = |(old_site, old): (&Site, &str), (new_site, new): (&Site, &str)| {
-            beneath::rename(old_site.fd(), old, new_site.fd(), new)
+            old_site.rename(old, new_site, new)
         };
         self.change_two((old_fd, old), (new_fd, new), rename).await
     }
@@ -457,7 +462,7 @@ impl WasiSnapshotPreview1 for Guest {
         path: GuestPtr<str>,
     ) -> Result<(), t::Error> {
         let (target, path) = (memory::path(memory, target)?, memory::path(memory, path)?);
-        self.change(fd, path, move |site, path| beneath::symlink(&target, site.fd(), path)).await
+        self.change(fd, path, move |site, path| site.symlink(&target, path)).await
     }
 
     async fn path_unlink_file(
@@ -467,7 +472,7 @@ impl WasiSnapshotPreview1 for Guest {
         path: GuestPtr<str>,
     ) -> Result<(), t::Error> {
         let path = memory::path(memory, path)?;
-        self.change(fd, path, |site, path| beneath::unlink(site.fd(), path)).await
+        self.change(fd, path, |site, path| site.unlink(path)).await
     }
 
     async fn poll_oneoff(

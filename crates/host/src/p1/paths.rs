@@ -71,22 +71,29 @@ impl Guest {
         if request.writes() {
             self.template().fs_policy().may_write(&site, &path).map_err(error)?;
         }
+        let here = site.clone();
         let dir = site.dir;
-        let open = move |site: &Site, path: &str| request.open(&site.file, path);
+        let open = move |site: &Site, path: &str| site.open(path, &request);
         let opened = match self.at(site, path, request.access(), open).await? {
             Opened::Dir(file) => {
-                let site = Site { file: Arc::new(file), dir };
+                let site = Site { file: Arc::new(file), ..here };
                 Fd::Dir(DirFd { site, preopen: None, listing: None })
             }
-            Opened::File(file) => Fd::File(FileFd {
-                file: Arc::new(file),
-                position: 0,
-                append: flags.contains(t::Fdflags::APPEND),
-                nonblocking: flags.contains(t::Fdflags::NONBLOCK),
-                readable: request.reads(),
-                writable: request.writes(),
-                grant_writable: self.template().dirs().get(dir).is_some_and(|granted| granted.writable()),
-            }),
+            Opened::File(file) => {
+                let file = Arc::new(file);
+                here.opened(&file);
+                Fd::File(FileFd {
+                    file,
+                    dir,
+                    quota: here.quota,
+                    position: 0,
+                    append: flags.contains(t::Fdflags::APPEND),
+                    nonblocking: flags.contains(t::Fdflags::NONBLOCK),
+                    readable: request.reads(),
+                    writable: request.writes(),
+                    grant_writable: self.template().dirs().get(dir).is_some_and(|granted| granted.writable()),
+                })
+            }
         };
         self.push(opened)
     }

@@ -125,7 +125,7 @@ async fn nothing_is_changed_under_a_grant_for_reading() {
     assert_eq!((report.grants[0].refused, report.grants[1].refused), (0, 9));
     assert_eq!(
         report.refusals[0].to_string(),
-        "refused: dir /ro/file read-write: the directory is granted for reading only; grant 'dir ./ro as /ro read-write' (×3)"
+        "refused: dir /ro/file read-write: it is granted for reading only; grant 'dir ./ro as /ro read-write' (×3)"
     );
 }
 

@@ -13,6 +13,39 @@ pub trait LogSink: Send + Sync {
     /// One line without its line end: whatever bytes the guest wrote, at most [`LINE_BYTES_MAX`], perhaps not
     /// UTF-8. `request` is what the caller put into [`Output::Log`](super::Output::Log).
     fn line(&self, request: u128, stream: LogStream, line: &[u8]);
+
+    /// A message that the guest logged, at most [`LINE_BYTES_MAX`] long and perhaps of several lines.
+    fn message(&self, request: u128, level: LogLevel, context: &str, message: &str);
+}
+
+/// How much a logged message matters (`wasi:logging`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Critical,
+}
+
+impl LogLevel {
+    /// The level's name in `wasi:logging`.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogLevel::Trace => "trace",
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warn => "warn",
+            LogLevel::Error => "error",
+            LogLevel::Critical => "critical",
+        }
+    }
+}
+
+/// The start of a text, at most `bytes` long and of whole characters.
+pub(super) fn cut_text(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 /// Holds the start of a line until its end comes.

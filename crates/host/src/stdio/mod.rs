@@ -22,7 +22,7 @@ pub(crate) mod p2;
 mod tests;
 
 pub use input::Input;
-pub use lines::{LINE_BYTES_MAX, LogSink};
+pub use lines::{LINE_BYTES_MAX, LogLevel, LogSink};
 pub use output::Output;
 pub use pipe::{OutputReader, output_pipe};
 pub use shared::{ClosedPipe, OutputEnd};

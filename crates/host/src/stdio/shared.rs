@@ -10,11 +10,14 @@ use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use tombolo_engine::LimitHit;
 
-use super::lines::LineBuffer;
-use super::{Input, LogStream, Output, Stdio};
+use super::lines::{LINE_BYTES_MAX, LineBuffer, cut_text};
+use super::{Input, LogLevel, LogStream, Output, Stdio};
 
 /// The most that one write takes over from a guest, in bytes.
 pub(super) const PERMIT_BYTES: usize = 64 * 1024;
+
+/// The longest context of a logged message; what is longer is cut.
+const CONTEXT_BYTES_MAX: usize = 256;
 
 /// Nobody reads the guest's output any more. A native program would have got SIGPIPE; the guest is trapped with
 /// this, so that a program which ignores write errors ends as well.
@@ -134,6 +137,23 @@ impl Shared {
                 let mut lines = self.channel(stream).lines.lock().unwrap_or_else(PoisonError::into_inner);
                 lines.push(bytes, |line| sink.line(*request, stream, line));
                 Ok(())
+            }
+        }
+    }
+
+    /// Logs a message to where standard error leads.
+    pub(crate) fn log(&self, level: LogLevel, context: &str, message: &str) -> Result<(), WriteError> {
+        let (context, message) = (cut_text(context, CONTEXT_BYTES_MAX), cut_text(message, LINE_BYTES_MAX));
+        self.spend(context.len() + message.len())?;
+        match &self.stderr.output {
+            Output::Log { sink, request } => {
+                sink.message(*request, level, context, message);
+                Ok(())
+            }
+            _ => {
+                let separator = if context.is_empty() { "" } else { ": " };
+                let line = format!("{} {context}{separator}{message}\n", level.name());
+                self.write_through(LogStream::Stderr, line.as_bytes())
             }
         }
     }

@@ -48,6 +48,24 @@ impl LogSink for Seen {
     fn line(&self, request: u128, stream: LogStream, line: &[u8]) {
         self.0.lock().unwrap().push((request, stream, String::from_utf8_lossy(line).into_owned()));
     }
+
+    fn message(&self, request: u128, level: LogLevel, context: &str, message: &str) {
+        let text = format!("{} {context} {message}", level.name());
+        self.0.lock().unwrap().push((request, LogStream::Stderr, text));
+    }
+}
+
+#[test]
+fn a_message_is_cut_to_a_line_and_counts_for_the_limit_of_output() {
+    let seen = Arc::new(Seen::default());
+    let log = || Output::Log { sink: seen.clone(), request: 7 };
+    let stdio = Stdio { stdin: Input::closed(), stdout: log(), stderr: log() };
+    let mut slot = Slot::new(stdio, limit("output=9KiB"));
+    slot.open().log(LogLevel::Warn, "sensor", &"é".repeat(LINE_BYTES_MAX)).unwrap();
+    assert!(matches!(slot.open().log(LogLevel::Info, "", &"x".repeat(2000)), Err(WriteError::Limit(_))));
+    let seen = seen.0.lock().unwrap();
+    assert_eq!(seen[0].2, format!("warn sensor {}", "é".repeat(LINE_BYTES_MAX / 2)));
+    assert_eq!(seen.len(), 1);
 }
 
 #[tokio::test]

@@ -53,6 +53,11 @@ impl Ending {
     pub fn by_signal(self, signal: i32) -> ! {
         end(ASKED, signal)
     }
+
+    /// Ends the cell at once with this exit code, from any thread.
+    pub fn with_code(self, code: u8) -> ! {
+        exit_now(code.into())
+    }
 }
 
 extern "C" fn abort(signal: i32) {

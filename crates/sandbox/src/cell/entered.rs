@@ -1,9 +1,7 @@
 //! The inside of a cell.
 
-use std::cell::RefCell;
-
 use super::clone::{self, Granted};
-use super::net::NetHelper;
+use super::net;
 use super::{CellPlan, Ending};
 use crate::{Layer, Layers, Policy, SandboxError, Status, lockdown, probe, threads};
 
@@ -12,23 +10,24 @@ use crate::{Layer, Layers, Policy, SandboxError, Status, lockdown, probe, thread
 pub struct Entered {
     layers: Layers,
     ending: Ending,
-    net: RefCell<Option<NetHelper>>,
+    wants_empty_net: bool,
 }
 
 impl Entered {
     pub(super) fn new(plan: &CellPlan, granted: Granted, ending: Ending) -> Self {
         let mut layers = probe::kernel();
         granted.note(&mut layers);
-        let wants_net = !plan.network && plan.walls.has(Layer::NetNamespace);
-        let net = wants_net.then(NetHelper::start);
-        if !wants_net {
-            let why = if plan.network { "a grant needs the network" } else { "left out" };
-            layers.set(Layer::NetNamespace, Status::NotUsed(why.into()));
-        }
-        Entered { layers, ending, net: RefCell::new(net) }
+        let wants_empty_net = !plan.network && plan.walls.has(Layer::NetNamespace);
+        let status = match (wants_empty_net, plan.network) {
+            (true, _) => Status::Available("at the lock-down".into()),
+            (false, true) => Status::NotUsed("a grant needs the network".into()),
+            (false, false) => Status::NotUsed("left out".into()),
+        };
+        layers.set(Layer::NetNamespace, status);
+        Entered { layers, ending, wants_empty_net }
     }
 
-    /// What the machine offers, and the namespaces already in force. The network namespace is in the making until
+    /// What the machine offers, and the namespaces already in force. The network namespace comes with
     /// [`lock_down`](Self::lock_down).
     pub fn layers(&self) -> &Layers {
         &self.layers
@@ -47,8 +46,9 @@ impl Entered {
     /// after a failure: the caller can only end the cell.
     pub fn lock_down(&self, policy: &Policy<'_>) -> Result<Layers, SandboxError> {
         let mut layers = self.layers.clone();
-        if let Some(net) = self.net.take() {
-            layers.set(Layer::NetNamespace, net.join());
+        if self.wants_empty_net {
+            threads::only_one("enter a network namespace")?;
+            layers.set(Layer::NetNamespace, net::enter_empty_namespace());
         }
         if matches!(layers.get(Layer::UserNamespace), Status::Available(_)) {
             threads::only_one("enter a user namespace")?;

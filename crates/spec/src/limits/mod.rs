@@ -121,6 +121,7 @@ getters! {
     outbound_requests: OutboundRequests -> u64 = |n| n;
     outbound_bytes: OutboundBytes -> ByteSize = ByteSize;
     connect_time: ConnectTime -> Duration = Duration::from_nanos;
+    kv_size: KvSize -> ByteSize = ByteSize;
 }
 
 impl fmt::Debug for Limits {

@@ -52,6 +52,8 @@ pub enum LimitName {
     OutboundBytes,
     /// `connect-time`
     ConnectTime,
+    /// `kv-size`
+    KvSize,
 }
 
 /// A limit's unit, which decides how its value is written.

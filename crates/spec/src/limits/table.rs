@@ -20,7 +20,7 @@ pub(super) struct Row {
 }
 
 /// The number of limits.
-pub const LIMITS: usize = 20;
+pub const LIMITS: usize = 21;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -69,4 +69,5 @@ pub(super) const TABLE: [Row; LIMITS] = [
     row!(OutboundRequests, "outbound-requests", Count, run Some(64), serve Some(64), 1 => 1_000_000, "HTTP requests and connections that an invocation opens"),
     row!(OutboundBytes, "outbound-bytes", Bytes, run Some(16 * MIB), serve Some(16 * MIB), 1 => TIB, "what an invocation sends and receives over the network"),
     row!(ConnectTime, "connect-time", Time, run Some(5 * S), serve Some(5 * S), MS => 300 * S, "how long resolving a name and opening a connection may take, TLS included"),
+    row!(KvSize, "kv-size", Bytes, run Some(64 * MIB), serve Some(64 * MIB), 64 * KIB => TIB, "what a key-value store that the function writes to may hold"),
 ];

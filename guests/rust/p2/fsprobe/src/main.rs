@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{
     Descriptor, DescriptorFlags as Flags, ErrorCode, NewTimestamp, OpenFlags, PathFlags,
+    filesystem_error_code,
 };
+use wasip2::io::streams::StreamError;
 
 const FOLLOW: PathFlags = PathFlags::SYMLINK_FOLLOW;
 const READ_MAX: u64 = 4096;
@@ -60,6 +62,9 @@ fn act(at: &Descriptor, to: &Descriptor, args: &[&str]) -> Result<String, String
         ["write", path, text] => open(at, path, OpenFlags::CREATE, Flags::WRITE)
             .and_then(|file| file.write(text.as_bytes(), 0))
             .map(|_| String::new()),
+        ["append", path, text] => {
+            open(at, path, OpenFlags::empty(), Flags::WRITE).and_then(|file| append(&file, text))
+        }
         ["truncate", path] => open(at, path, OpenFlags::TRUNCATE, Flags::WRITE).map(|_| String::new()),
         ["truncate-reading", path] => open(at, path, OpenFlags::TRUNCATE, Flags::READ).map(|_| String::new()),
         ["resize", path, size] => open(at, path, OpenFlags::empty(), Flags::WRITE)
@@ -101,6 +106,15 @@ fn open(at: &Descriptor, path: &str, open: OpenFlags, flags: Flags) -> Result<De
 fn read(file: &Descriptor) -> Result<String, ErrorCode> {
     let (bytes, _end) = file.read(READ_MAX, 0)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Through a stream, as most libraries write.
+fn append(file: &Descriptor, text: &str) -> Result<String, ErrorCode> {
+    let written = file.append_via_stream()?.blocking_write_and_flush(text.as_bytes());
+    written.map(|()| String::new()).map_err(|error| match error {
+        StreamError::LastOperationFailed(error) => filesystem_error_code(&error).unwrap_or(ErrorCode::Io),
+        StreamError::Closed => ErrorCode::Pipe,
+    })
 }
 
 fn list(folder: &Descriptor) -> Result<String, ErrorCode> {
