@@ -61,6 +61,7 @@ fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Rollback(args) => remote::rollback(&args),
         Command::Remove(args) => remote::remove(&args),
         Command::Tenant(args) => remote::tenant(&args),
+        Command::Token(args) => remote::token(&args),
         Command::Cell => node::cell(),
         Command::Gateway => node::gateway(),
         Command::Verify => node::verify(),

@@ -15,7 +15,7 @@ use crate::exit::Exit;
 
 pub(crate) use node::{
     ApplyArgs, AppsArgs, HistoryArgs, InvokeArgs, LogsArgs, NodeAddress, NodeArgs, NodeCommand, RemoveArgs,
-    RollbackArgs, StatusArgs, TenantAddress, TenantArgs, TenantCommand,
+    RollbackArgs, StatusArgs, TenantAddress, TenantArgs, TenantCommand, TokenArgs, TokenCommand,
 };
 pub(crate) use run::{ProgramArgs, RunArgs, SandboxArg};
 pub(crate) use serve::ServeArgs;
@@ -72,6 +72,7 @@ pub(crate) enum Command {
     Rollback(RollbackArgs),
     Remove(RemoveArgs),
     Tenant(TenantArgs),
+    Token(TokenArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
     /// One-shot compiler child: WebAssembly on stdin, machine code on stdout.

@@ -19,6 +19,10 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: Vec<SocketAddr>,
 
+    /// Also answer the API at this address, to those who bear a token; in clear, so for a private network or a tunnel
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) api: Option<SocketAddr>,
+
     /// Where state is kept [default: /var/lib/tombolo, or ~/.local/state/tombolo]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
@@ -62,6 +66,30 @@ pub(crate) struct NodeAddress {
     /// The socket of the node's API [default: $TOMBOLO_NODE, else that of this user's node, else of the machine's]
     #[arg(long = "node", value_name = "SOCKET")]
     pub(crate) socket: Option<PathBuf>,
+}
+
+/// Work with tokens
+#[derive(Args, Debug)]
+pub(crate) struct TokenArgs {
+    #[command(subcommand)]
+    pub(crate) command: TokenCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum TokenCommand {
+    /// Make a token for a tenant, for use at the address of `tombolo node --api`; it is printed once
+    Create {
+        /// The tenant
+        tenant: tombolo_spec::Name,
+        /// What it allows: read, deploy (and read), or admin (everything, for every tenant)
+        #[arg(long, value_name = "ROLE")]
+        role: tombolo_node::db::Role,
+        /// After what time it is not valid any more [default: never]
+        #[arg(long, value_name = "TIME", value_parser = super::serve::duration)]
+        expires: Option<std::time::Duration>,
+        #[command(flatten)]
+        node: NodeAddress,
+    },
 }
 
 /// Which tenant of which node is meant.

@@ -29,6 +29,7 @@ pub(crate) fn node(args: &NodeArgs) -> Result<Exit, Failure> {
     let options = Options {
         dirs: dirs(args)?,
         listen: args.listen.clone(),
+        api: args.api,
         workers: args.workers.unwrap_or_else(processors),
         cell_memory_bytes: args.memory.bytes(),
         policy: Policy { trial: args.trial, ..Policy::default() },

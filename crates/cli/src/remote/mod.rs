@@ -7,13 +7,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use tombolo_node::api::types::{AppStatus, HistoryRow, NodeStatus, Outcome, Rollback, Tenant};
+use tombolo_node::api::types::{
+    AppStatus, CreateToken, HistoryRow, NodeStatus, Outcome, Rollback, Tenant, Token,
+};
 use tombolo_node::client::{Client, Method};
 use tombolo_node::dirs::Dirs;
 
 use crate::args::{
     AppsArgs, HistoryArgs, InvokeArgs, LogsArgs, NodeAddress, RemoveArgs, RollbackArgs, StatusArgs,
-    TenantAddress, TenantArgs, TenantCommand,
+    TenantAddress, TenantArgs, TenantCommand, TokenArgs, TokenCommand,
 };
 use crate::exit::{Exit, Failure};
 
@@ -109,6 +111,14 @@ pub(crate) fn tenant(args: &TenantArgs) -> Result<Exit, Failure> {
             print(&names.iter().map(|name| format!("{name}\n")).collect::<String>())
         }
     }
+}
+
+pub(crate) fn token(args: &TokenArgs) -> Result<Exit, Failure> {
+    let TokenCommand::Create { tenant, role, expires, node } = &args.command;
+    let create = CreateToken { role: role.to_string(), expires_seconds: expires.map(|time| time.as_secs()) };
+    let path = format!("/v1/tenants/{tenant}/tokens");
+    let made: Token = wait(client(node)?.ask(Method::POST, &path, &create))?;
+    print(&format!("{}\n", made.token))
 }
 
 fn read_ceiling(file: &Path) -> Result<String, Failure> {

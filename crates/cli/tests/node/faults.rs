@@ -165,3 +165,25 @@ fn a_full_disk_refuses_what_is_new_and_lets_everybody_go_back() {
     node.apply(&App::saying("web", ON, "three")).exits(0);
     assert_eq!(node.get("/web/"), (200, "three".into()));
 }
+
+#[test]
+fn systemd_is_told_when_the_node_is_ready_alive_and_ending() {
+    let folder = crate::common::folder(&[]);
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    let mut command = crate::common::tombolo(["node", "--listen", "127.0.0.1:0", "--state"]);
+    command.arg(folder.path().join("state")).arg("--runtime").arg(folder.path().join("run"));
+    let node = command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "100000").env("HOME", folder.path());
+    let mut node = node.stderr(std::process::Stdio::null()).spawn().expect("it starts");
+    let hear = || {
+        let mut state = [0; 64];
+        let length = socket.recv(&mut state).expect("a state");
+        String::from_utf8_lossy(&state[..length]).into_owned()
+    };
+    assert_eq!(hear(), "READY=1");
+    assert_eq!([hear(), hear(), hear()], ["WATCHDOG=1"; 3]);
+    signal(node.id(), "TERM");
+    while hear() == "WATCHDOG=1" {}
+    assert_eq!(node.wait().expect("it ends").code(), Some(0));
+}

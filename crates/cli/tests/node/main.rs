@@ -5,5 +5,6 @@ mod common;
 mod deploys;
 mod faults;
 mod tenants;
+mod tokens;
 mod upgrade;
 mod world;

@@ -1,15 +1,18 @@
 //! The node itself, and its tenants.
 
 use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
 use http::Request;
 use hyper::body::Incoming;
 use tombolo_spec::Ceiling;
 
+use super::apps::tenant;
 use super::routes::{Parts, name};
-use super::types::{CellStatus, NodeStatus, Tenant};
+use super::types::{CellStatus, CreateToken, NodeStatus, Tenant, Token};
 use super::{Answer, ApiError, json, read};
 use crate::ceilings::MachineCeiling;
+use crate::db::{Bearer, UnknownRole};
 use crate::supervise::Node;
 
 pub(super) async fn node(node: Rc<Node>, _: Parts, _: Request<Incoming>) -> Answer {
@@ -63,4 +66,14 @@ pub(super) async fn put_tenant(node: Rc<Node>, parts: Parts, request: Request<In
     }
     node.db.borrow_mut().put_tenant(&name, tenant.ceiling.as_deref())?;
     json(&serde_json::json!({}))
+}
+
+pub(super) async fn create_token(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
+    let tenant = tenant(&node, &parts)?;
+    let create: CreateToken = read(request).await?;
+    let role = create.role.parse().map_err(|error: UnknownRole| ApiError::bad_request(error.to_string()))?;
+    let expires =
+        create.expires_seconds.map(|seconds| SystemTime::now().checked_add(Duration::from_secs(seconds)));
+    let token = node.db.borrow_mut().create_token(&Bearer { tenant, role }, expires.flatten())?;
+    json(&Token { token })
 }

@@ -1,10 +1,12 @@
 //! The API: HTTP and JSON over a Unix socket, version 1.
 //!
-//! Who may connect is the node's own user or root, as the kernel says (`SO_PEERCRED`, unix(7)). Requests that come
-//! from a browser's page are refused: they carry `Origin`, or another `Host` than ours.
+//! Who may connect is the node's own user or root, as the kernel says (`SO_PEERCRED`, unix(7)). At a TCP address, if
+//! there is one, everybody may, and each request needs a token. Requests that come from a browser's page are refused:
+//! they carry `Origin`, or another `Host` than ours.
 
 mod apps;
 mod artifacts;
+mod caller;
 mod error;
 mod invoke;
 mod logs;
@@ -18,6 +20,7 @@ use std::future::Future;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HOST, ORIGIN};
@@ -27,10 +30,12 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use crate::supervise::Node;
+use caller::Caller;
 use error::ApiError;
 pub use openapi::document;
 
@@ -41,37 +46,64 @@ const JSON_BYTES_MAX: usize = 4 << 20;
 /// Names under which the API may be asked for; there is no other host behind the socket.
 const HOSTS: [&str; 2] = ["tombolo", "localhost"];
 
+/// From a request's first byte to the end of its head.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// A pause before accepting again when there are no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 type Answer = Result<Response<Body>, ApiError>;
 
-/// Opens the API's socket; the future serves it.
+/// Opens the API's socket, and the address at which tokens are asked for; the future serves both.
 pub(crate) fn listen(node: &Rc<Node>) -> io::Result<impl Future<Output = ()> + use<>> {
     let path = node.options.dirs.api_socket();
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    let named =
+        |name: String| move |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
+    let own = UnixListener::bind(&path).map_err(named(path.display().to_string()))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(accept(Rc::clone(node), listener))
+    let remote = match node.options.api {
+        Some(address) => {
+            let listener = std::net::TcpListener::bind(address).map_err(named(address.to_string()))?;
+            listener.set_nonblocking(true)?;
+            Some(TcpListener::from_std(listener)?)
+        }
+        None => None,
+    };
+    Ok(accept(Rc::clone(node), own, remote))
 }
 
-async fn accept(node: Rc<Node>, listener: UnixListener) {
-    let places = Rc::new(Semaphore::new(CONNECTIONS_MAX));
+async fn accept(node: Rc<Node>, own: UnixListener, remote: Option<TcpListener>) {
+    // Those from elsewhere can't take the places of the node's own user.
+    let (places, remote_places) =
+        (Rc::new(Semaphore::new(CONNECTIONS_MAX)), Rc::new(Semaphore::new(CONNECTIONS_MAX)));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            continue;
-        };
-        let (node, places) = (Rc::clone(&node), Rc::clone(&places));
-        tokio::task::spawn_local(async move {
-            if let Ok(_place) = places.acquire().await
-                && may_connect(&stream)
-            {
-                serve(node, stream).await;
-            }
-        });
+        tokio::select! {
+            accepted = own.accept() => match accepted {
+                Ok((stream, _)) if may_connect(&stream) => {
+                    tokio::task::spawn_local(serve(Rc::clone(&node), Caller::Owner, stream, Rc::clone(&places)));
+                }
+                Ok(_) => {}
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            accepted = accept_remote(remote.as_ref()) => match accepted {
+                Ok(stream) => {
+                    let served = serve(Rc::clone(&node), Caller::Anybody, stream, Rc::clone(&remote_places));
+                    tokio::task::spawn_local(served);
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+}
+
+async fn accept_remote(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
+    match listener {
+        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        None => std::future::pending().await,
     }
 }
 
@@ -81,34 +113,40 @@ fn may_connect(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-async fn serve(node: Rc<Node>, stream: UnixStream) {
+async fn serve<S>(node: Rc<Node>, caller: Caller, stream: S, places: Rc<Semaphore>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let Ok(_place) = places.acquire().await else { return };
     let service = service_fn(move |request| {
         let node = Rc::clone(&node);
-        async move { Ok::<_, Infallible>(answer(node, request).await) }
+        async move { Ok::<_, Infallible>(answer(node, caller, request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
         .serve_connection(TokioIo::new(stream), service);
     // How a connection ends is the client's affair.
     let _ = connection.await;
 }
 
-async fn answer(node: Rc<Node>, request: Request<Incoming>) -> Response<Body> {
-    let answer = match refused_origin(&request) {
+async fn answer(node: Rc<Node>, caller: Caller, request: Request<Incoming>) -> Response<Body> {
+    let answer = match refused_origin(&node, &request) {
         Some(refusal) => Err(refusal),
-        None => routes::dispatch(node, request).await,
+        None => routes::dispatch(node, caller, request).await,
     };
     answer.unwrap_or_else(|error| error.response())
 }
 
 /// What a browser was made to send, by a page of somebody else's.
-fn refused_origin(request: &Request<Incoming>) -> Option<ApiError> {
+fn refused_origin(node: &Node, request: &Request<Incoming>) -> Option<ApiError> {
     if request.headers().contains_key(ORIGIN) {
         return Some(ApiError::forbidden("requests of web pages are refused"));
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let known = host.is_some_and(|host| HOSTS.contains(&host));
-    (!known).then(|| ApiError::forbidden("this API answers to the host name tombolo only"))
+    let own = node.options.api.map(|address| address.to_string());
+    let known = host.is_some_and(|host| HOSTS.contains(&host) || own.as_deref() == Some(host));
+    (!known).then(|| ApiError::forbidden("this API answers to the host name tombolo, or to its address"))
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Answer {

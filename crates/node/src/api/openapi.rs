@@ -26,6 +26,7 @@ pub fn document() -> Value {
     json!({
         "openapi": "3.1.0",
         "info": { "title": "Tombolo node", "version": "1" },
+        "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
         "paths": paths,
     })
 }
@@ -37,6 +38,8 @@ fn operation(route: &Route) -> Value {
         .collect();
     json!({
         "summary": route.summary,
+        "x-role": route.needs.to_string(),
+        "security": [{ "token": [] }],
         "parameters": parameters,
         "responses": {
             "200": { "description": "Done" },

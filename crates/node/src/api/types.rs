@@ -120,6 +120,24 @@ pub struct Tenant {
     pub ceiling: Option<String>,
 }
 
+/// A token to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateToken {
+    /// `read`, `deploy` or `admin`.
+    pub role: String,
+    /// After how many seconds it is not valid any more.
+    #[serde(default)]
+    pub expires_seconds: Option<u64>,
+}
+
+/// A token, said once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// For `Authorization: Bearer …`.
+    pub token: String,
+}
+
 /// Why a request was not fulfilled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {

@@ -10,6 +10,7 @@ mod schema;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use apps::HistoryRow;
 pub use open::Recovered;
+pub use tokens::{Bearer, Role, UnknownRole};
 
 use crate::disk::Reserve;
 use crate::reconcile::Revision;

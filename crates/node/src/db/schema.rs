@@ -5,7 +5,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::DbError;
 
 /// Each step takes a database from its index to the next version (`PRAGMA user_version`).
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE tenants (
         name    TEXT PRIMARY KEY,
         ceiling TEXT
@@ -27,7 +28,16 @@ const STEPS: [&str; 1] = ["
         failed  TEXT,
         PRIMARY KEY (tenant, app, number)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE tokens (
+        hash    BLOB PRIMARY KEY,
+        tenant  TEXT NOT NULL,
+        role    TEXT NOT NULL,
+        expires INTEGER
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Brings a database to the version that this program knows.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {

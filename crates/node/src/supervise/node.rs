@@ -28,6 +28,8 @@ pub struct Options {
     pub dirs: Dirs,
     /// Where the gateway listens for anybody.
     pub listen: Vec<SocketAddr>,
+    /// Where the API is asked with tokens, if anywhere.
+    pub api: Option<SocketAddr>,
     /// Threads of the gateway, and of each cell.
     pub workers: usize,
     /// Memory that the running instances of one cell may take together.

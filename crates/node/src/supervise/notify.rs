@@ -2,6 +2,18 @@
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+/// Says in time that the node is alive, if systemd wants to know (`WatchdogSec=`). Runs among the node's other tasks: a
+/// node that does nothing any more does not say this either.
+pub(super) async fn keep_watchdog() {
+    let period = std::env::var("WATCHDOG_USEC").ok().and_then(|period| period.parse().ok());
+    let Some(period) = period.map(Duration::from_micros) else { return };
+    loop {
+        notify("WATCHDOG=1");
+        tokio::time::sleep(period / 2).await;
+    }
+}
 
 /// Sends a state such as `READY=1` to whoever started this process and wants to know. Nobody has to.
 pub(super) fn notify(state: &str) {

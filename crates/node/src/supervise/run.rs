@@ -14,7 +14,7 @@ use tombolo_gateway::wire::Order;
 
 use super::gateway;
 use super::node::{Node, Options};
-use super::notify::notify;
+use super::notify::{keep_watchdog, notify};
 use crate::api;
 use crate::ceilings::{CeilingError, MachineCeiling};
 use crate::db::{Db, DbError};
@@ -90,6 +90,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), St
         let api = tokio::task::spawn_local(api);
         ready(&node.addresses);
         notify("READY=1");
+        tokio::task::spawn_local(keep_watchdog());
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
