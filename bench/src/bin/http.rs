@@ -94,7 +94,12 @@ impl Bench {
                 }
                 rows.extend(self.rows(scenario.name, &connections.to_string(), &contenders, &loads));
             }
-            if scenario.name == "hello" && capacity > 0.0 {
+            if scenario.name != "hello" || capacity == 0.0 {
+                continue;
+            }
+            if let Some(absent) = absence(&self.peers.oha()) {
+                self.notes.push(format!("no fixed rate: {absent}"));
+            } else {
                 let loads = self.open(&contenders, (capacity / 2.0) as u64)?;
                 let name = format!("hello at {:.0}/s", capacity / 2.0);
                 rows.extend(self.rows(&name, &FIXED_RATE_CONNECTIONS.to_string(), &contenders, &loads));
