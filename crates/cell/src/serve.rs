@@ -118,7 +118,7 @@ pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
         .map(|index| {
             let (shared, plan, stopped) = (Arc::clone(&shared), Arc::clone(&plan), stopped.clone());
             let name = format!("worker-{index}");
-            std::thread::Builder::new().name(name).spawn(move || work(index, shared, &plan, stopped))
+            std::thread::Builder::new().name(name).spawn(move || work(index, shared, plan, stopped))
         })
         .collect::<Result<_, _>>()?;
     Ok(Serving { handle: Handle { shared, workers, stop }, workers: threads, log_writer, trace_writer })
@@ -230,7 +230,7 @@ impl Plan {
 fn work(
     index: usize,
     shared: Arc<Shared>,
-    plan: &Plan,
+    plan: Arc<Plan>,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -255,13 +255,16 @@ fn work(
             ))
         };
         let entrances: Vec<_> = plan.entrances(index)?.into_iter().map(serve).collect();
+        let drain = plan.drain;
+        // With the last worker's part the sockets close when no more is accepted, and not only when all is answered.
+        drop(plan);
         let _ = stopped.wait_for(|stopped| *stopped).await;
         closing.begin();
-        let drain = async {
+        let drained = async {
             futures::future::join_all(entrances).await;
             worker.idle().await;
         };
-        let drained = tokio::time::timeout(plan.drain, drain).await.is_ok();
+        let drained = tokio::time::timeout(drain, drained).await.is_ok();
         sender.abort();
         worker.outbox.send();
         flusher.abort();

@@ -39,7 +39,7 @@ fn a_guest_that_recurses_without_end_ends() {
 
 #[test]
 fn a_guest_that_opens_too_many_handles_ends() {
-    check(&["handles=64"], "/handles?1000", "500", "trap");
+    check(&["handles=64"], "/handles?1000", "500", "handles=64");
 }
 
 #[test]
@@ -139,7 +139,12 @@ fn growth_comes_out_of_the_cells_memory_and_is_given_back() {
     drop(holder);
     cell.log.wait_for(&["/hold", "the client left"]);
     assert_eq!(status(&cell.get("/memory?16")), "502", "there is room again; it only gives no answer");
-    assert_eq!(used_memory(&cell), 0);
+    // An instance goes after its answer.
+    let gone = (0..500).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        used_memory(&cell) == 0
+    });
+    assert!(gone, "{} bytes are held", used_memory(&cell));
 }
 
 fn used_memory(cell: &common::Cell) -> u64 {
