@@ -61,6 +61,11 @@ impl Dirs {
         self.state.join("compiled")
     }
 
+    /// The folder of a tenant's stores.
+    pub fn data(&self, tenant: &str) -> PathBuf {
+        self.state.join("data").join(tenant)
+    }
+
     /// The folder of a tenant's secrets: one file each, put there by the operator.
     pub fn secrets(&self, tenant: &str) -> PathBuf {
         self.config.join("secrets").join(tenant)

@@ -1,13 +1,13 @@
 //! From a cell's order to functions that it can serve: compiled code out of the cache, grants opened.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use tombolo_cell::{PreparedFunction, RefusalLog};
 use tombolo_engine::{Code, Engine, EngineClass, EngineOptions, Pooling};
-use tombolo_host::{Template, TemplateParts};
+use tombolo_host::{Data, Template, TemplateParts};
 use tombolo_node::wire::{CellFunction, CellOrder};
 use tombolo_spec::{Grant, GrantSet, LimitOverrides, Limits, Profile, Trigger};
 use tombolo_store::{CacheKey, CompiledCache};
@@ -40,9 +40,11 @@ pub(super) fn load(order: &CellOrder) -> Result<Loaded, Unloadable> {
     let cache = CompiledCache::open(&order.compiled, CACHE_BYTES_MAX);
     let (cache, _) = cache.map_err(|error| nobodys(error.into()))?;
     let mut engines = BTreeMap::new();
+    let mut data = BTreeMap::new();
     let mut functions = Vec::new();
     for function in &order.functions {
-        let prepared = prepare(function, &cache, &mut engines, &order.secrets).map_err(|reason| {
+        let own = data.entry(&function.app).or_insert_with(|| Data::at(order.data.join(&function.app)));
+        let prepared = prepare(function, &cache, &mut engines, own, order).map_err(|reason| {
             let reason = reason.context(format!("function {:?}", function.name));
             Unloadable { app: Some(function.app.clone()), reason }
         })?;
@@ -55,7 +57,8 @@ fn prepare(
     function: &CellFunction,
     cache: &CompiledCache,
     engines: &mut BTreeMap<&'static str, Engine>,
-    secrets: &Path,
+    data: &Arc<Data>,
+    order: &CellOrder,
 ) -> anyhow::Result<PreparedFunction> {
     let class: EngineClass = function.class.parse().map_err(|error: String| anyhow!(error))?;
     if !engines.contains_key(class.name()) {
@@ -64,15 +67,17 @@ fn prepare(
     let engine = engines.get(class.name()).context("its engine is there")?.clone();
     let code = code(function, cache, &engine)?;
     let limits = limits(function)?;
-    let secrets: PathBuf = secrets.to_owned();
+    let secrets = order.secrets.clone();
     let template = Template::prepare(TemplateParts {
         args: std::iter::once(function.name.clone()).chain(function.args.iter().cloned()).collect(),
         limits: limits.clone(),
         base: function.base.clone(),
+        data: Some(Arc::clone(data)),
         secrets: Box::new(move |name| secret(&secrets.join(name))),
         refusals: Some(RefusalLog::new(&function.revision.to_string())),
         ..TemplateParts::new(&function.full_name(), grants(function)?)
     })?;
+    template.open_stores(order.workers)?;
     Ok(PreparedFunction {
         name: function.full_name(),
         revision: function.revision.to_string(),

@@ -41,6 +41,21 @@ fn no_request_fails_while_revisions_change() {
 }
 
 #[test]
+fn stores_are_the_apps_own_and_stay_through_revisions_and_its_removal() {
+    let node = Node::start();
+    let volume = App { grants: "\"volume cache as /cache 1MiB\"", ..App::saying("web", ON, "one") };
+    node.apply(&volume).exits(125).says("a node has no volumes yet");
+    let store = "\"kv readings read-write\"";
+    node.apply(&App { grants: store, ..App::saying("web", ON, "one") }).exits(0);
+    node.apply(&App { grants: store, ..App::saying("web", ON, "two") }).exits(0);
+    assert_eq!(node.get("/web/"), (200, "two".into()));
+    let data = node.state().join("data/default/web");
+    assert!(data.is_dir(), "both cells had it open");
+    node.run(&["remove", "web"]).exits(0);
+    assert!(data.is_dir(), "data is not thrown away with the program");
+}
+
+#[test]
 fn a_revision_that_cannot_be_loaded_never_serves() {
     let node = Node::start();
     node.apply(&App::saying("web", ON, "good")).exits(0);

@@ -66,6 +66,7 @@ impl Node {
         Ok(CellOrder {
             functions,
             compiled: self.options.dirs.compiled(),
+            data: self.options.dirs.data(tenant),
             secrets: self.options.dirs.secrets(tenant),
             workers: self.options.workers,
             memory_bytes: self.options.cell_memory_bytes,
