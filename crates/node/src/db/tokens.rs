@@ -123,7 +123,7 @@ mod tests {
         for entry in std::fs::read_dir(folder.path()).expect("readable") {
             let path = entry.expect("readable").path();
             let bytes = std::fs::read(&path).unwrap_or_default();
-            let secret = token[PREFIX.len()..].as_bytes();
+            let secret = &token.as_bytes()[PREFIX.len()..];
             assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", path.display());
         }
     }
