@@ -2,7 +2,8 @@
 
 use http::Request;
 use http::header::{HOST, HeaderValue};
-use tombolo_spec::trigger::{Found, Miss, Route, RouteTable};
+use http::uri::Authority;
+use tombolo_spec::trigger::{Found, Miss, Route, RouteTable, requested_host};
 
 use crate::refusal::Refusal;
 
@@ -34,18 +35,11 @@ fn refusal(miss: Miss) -> Refusal {
     }
 }
 
-/// The host that the request is for: the target's, or else the one `Host` field (RFC 9112, section 3.2).
+/// The host that the request is for.
 fn host<B>(request: &Request<B>) -> Result<&str, Refusal> {
-    let mut fields = request.headers().get_all(HOST).iter();
-    let (field, second) = (fields.next(), fields.next());
-    if second.is_some() {
-        return Err(Refusal::BadRequest("more than one Host"));
-    }
-    match (request.uri().authority(), field) {
-        (Some(authority), _) => Ok(authority.as_str()),
-        (None, Some(field)) => field.to_str().map_err(|_| Refusal::BadRequest("Host is not text")),
-        (None, None) => Err(Refusal::BadRequest("no Host")),
-    }
+    let target = request.uri().authority().map(Authority::as_str);
+    let fields = request.headers().get_all(HOST).iter().map(|field| field.to_str().ok());
+    requested_host(target, fields).map_err(Refusal::BadRequest)
 }
 
 #[cfg(test)]

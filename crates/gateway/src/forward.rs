@@ -5,9 +5,11 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::header::{HOST, UPGRADE};
+use http::uri::Authority;
 use http::{Method, Request, Response, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use tombolo_spec::trigger::requested_host;
 
 use crate::headers;
 use crate::pool::{Pool, target};
@@ -55,16 +57,9 @@ async fn forward(door: &Door, mut request: Request<Incoming>) -> Result<Response
     Ok(answer.map(Either::Left))
 }
 
-/// The host that the request is for: the target's, or else the one `Host` field (RFC 9112, section 3.2).
+/// The host that the request is for.
 fn host(request: &Request<Incoming>) -> Result<&str, Refusal> {
-    let mut fields = request.headers().get_all(HOST).iter();
-    let (field, second) = (fields.next(), fields.next());
-    if second.is_some() {
-        return Err(Refusal::BadRequest("more than one Host"));
-    }
-    match (request.uri().authority(), field) {
-        (Some(authority), _) => Ok(authority.as_str()),
-        (None, Some(field)) => field.to_str().map_err(|_| Refusal::BadRequest("Host is not text")),
-        (None, None) => Err(Refusal::BadRequest("no Host")),
-    }
+    let target = request.uri().authority().map(Authority::as_str);
+    let fields = request.headers().get_all(HOST).iter().map(|field| field.to_str().ok());
+    requested_host(target, fields).map_err(Refusal::BadRequest)
 }

@@ -24,13 +24,13 @@ const GATHERED_BYTES_MAX: usize = 16 * 1024;
 /// What one worker has to send.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    waiting: RefCell<Vec<Rc<dyn Send>>>,
+    waiting: RefCell<Vec<Rc<dyn Waiting>>>,
     since: Cell<Option<Instant>>,
     wake: Notify,
 }
 
 /// A connection with something to send.
-trait Send {
+trait Waiting {
     fn send(&self);
 }
 
@@ -43,12 +43,7 @@ impl Outbox {
     /// Sends everything that waits.
     pub(crate) fn send(&self) {
         self.since.set(None);
-        let mut waiting = self.waiting.take();
-        waiting.drain(..).for_each(|connection| connection.send());
-        let mut now = self.waiting.borrow_mut();
-        if now.is_empty() {
-            *now = waiting;
-        }
+        self.waiting.take().iter().for_each(|connection| connection.send());
     }
 
     /// Sends what has waited for too long; to be called before work that takes time.
@@ -67,7 +62,7 @@ impl Outbox {
         }
     }
 
-    fn join(&self, connection: Rc<dyn Send>) {
+    fn join(&self, connection: Rc<dyn Waiting>) {
         let mut waiting = self.waiting.borrow_mut();
         waiting.push(connection);
         if waiting.len() >= WAITING_MAX {
@@ -119,7 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Gathered<T> {
         drop(bytes);
         self.line.driven_by(cx.waker());
         if length > 0 && !self.line.waits.replace(true) {
-            self.outbox.join(Rc::clone(&self.line) as Rc<dyn Send>);
+            self.outbox.join(Rc::clone(&self.line) as Rc<dyn Waiting>);
         }
         Some(length)
     }
@@ -167,7 +162,7 @@ impl<T: AsyncWrite + Unpin> Line<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> Send for Line<T> {
+impl<T: AsyncWrite + Unpin> Waiting for Line<T> {
     fn send(&self) {
         self.waits.set(false);
         let result = self.poll_send(&mut Context::from_waker(Waker::noop()));

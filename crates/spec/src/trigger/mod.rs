@@ -1,11 +1,13 @@
 //! Triggers: the `on` lines that say what wakes a function.
 
 mod cron;
+mod host;
 mod parse;
 mod route;
 mod table;
 
 pub use cron::Cron;
+pub use host::requested_host;
 pub use route::{Route, Specificity};
 pub use table::{Found, Miss, RouteTable};
 
