@@ -37,5 +37,6 @@ mod worker;
 pub use function::{PrepareError, PreparedFunction};
 pub use listener::{ListenAddress, ListenError, Listener, Patience, Tls, TlsError, TlsFiles, TlsPems};
 pub use observe::{RefusalLog, Traces};
-pub use policy::{needs_network, policy};
+pub use policy::policy;
 pub use serve::{Drained, Handle, ServeError, ServeOptions, Serving, serve};
+pub use tombolo_host::needs_network;

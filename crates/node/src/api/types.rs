@@ -80,6 +80,8 @@ pub struct NodeStatus {
     pub pid: u32,
     /// The gateway's process, if it runs.
     pub gateway: Option<u32>,
+    /// The process that makes connections for cells, if one runs.
+    pub egress: Option<u32>,
     /// Where the gateway listens.
     pub listen: Vec<String>,
     /// Where state is kept.

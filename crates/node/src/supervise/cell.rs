@@ -27,6 +27,9 @@ const FAILURES_MAX: u32 = 3;
 /// What a cell logs when a request failed by the app's own fault.
 const FAILURES: [&str; 3] = ["\"refusal\":\"trap\"", "\"refusal\":\"limit\"", "\"refusal\":\"guest-http\""];
 
+/// Variables that say where this machine's certificates are: whom outgoing TLS trusts.
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// A cell that runs.
 #[derive(Debug)]
 pub(super) struct CellProcess {
@@ -93,10 +96,12 @@ impl CellProcess {
         let (ours, theirs) = channel()?;
         let mut command = this_program(CELL_COMMAND);
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.envs(CERTIFICATES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         let (running, streams) = node.children.start(command)?;
         // Theirs must be closed here, or the end of the cell would not end the socket.
-        let listeners: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
-        send_fds(&ours, SOCKETS, &listeners)?;
+        let broker = node.egress.join(cell, tenant, order)?;
+        let given: Vec<_> = listeners.iter().chain(&broker).map(AsFd::as_fd).collect();
+        send_fds(&ours, SOCKETS, &given)?;
         let order = serde_json::to_string(order).map_err(io::Error::from)?;
         ours.set_nonblocking(true)?;
         let (said, orders) = tokio::net::UnixStream::from_std(ours)?.into_split();
