@@ -14,6 +14,8 @@
 mod cell;
 mod child;
 mod error;
+#[cfg(feature = "escape")]
+mod escape;
 mod fds;
 mod layers;
 mod lockdown;
@@ -25,6 +27,9 @@ mod walls;
 pub use cell::{CellPlan, Ending, Entered, Verdict, die_of_signal, run_in_cell};
 pub use child::{Rlimits, spawn_limited};
 pub use error::SandboxError;
+#[cfg(feature = "escape")]
+#[doc(hidden)]
+pub use escape::system_call;
 pub use fds::{FDS_MAX, close_fds_except, recv_fds, send_fds};
 pub use layers::{Layer, Layers, Status};
 pub use lockdown::{Access, FileRule, Network, Policy, lock_down};
