@@ -12,6 +12,7 @@
 #![cfg(target_os = "linux")]
 
 mod cell;
+mod cgroup;
 mod child;
 mod error;
 #[cfg(feature = "escape")]
@@ -25,7 +26,8 @@ mod threads;
 mod walls;
 
 pub use cell::{CellPlan, Ending, Entered, Verdict, die_of_signal, run_in_cell};
-pub use child::{Rlimits, spawn_limited};
+pub use cgroup::{Cgroup, CgroupError, CgroupLimits, CgroupTree};
+pub use child::{Rlimits, spawn_in_cgroup, spawn_limited};
 pub use error::SandboxError;
 #[cfg(feature = "escape")]
 #[doc(hidden)]

@@ -19,6 +19,7 @@ use crate::serve::{CONNECTIONS_MAX, INSTANCES_MAX, policy_of};
 /// # Errors
 /// When that is no node, or no process can be made.
 pub(crate) fn cell() -> Result<Exit, Failure> {
+    go_first_when_memory_ends();
     let mut node = Node::new()?;
     let plan = CellPlan { network: network(&node.order)?, ..CellPlan::default() };
     let verdict = run_in_cell(&plan, |entered| node.live(&entered))?;
@@ -27,6 +28,12 @@ pub(crate) fn cell() -> Result<Exit, Failure> {
         Verdict::Signaled(signal) | Verdict::Interrupted(signal) => Exit::Signal(signal),
         Verdict::DeadlineExceeded => Exit::WallLimit,
     })
+}
+
+/// On a machine that is out of memory one tenant is to go, not the node or the gateway, which serve all (proc(5),
+/// `oom_score_adj`). Where it cannot be said, the kernel chooses as it does.
+fn go_first_when_memory_ends() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
 }
 
 fn network(order: &CellOrder) -> anyhow::Result<bool> {

@@ -51,12 +51,13 @@ pub(super) fn node(status: &NodeStatus) -> String {
     let gateway = status.gateway.map_or("not running".to_owned(), |pid| format!("process {pid}"));
     let free = ByteSize(status.disk_free_bytes >> 20 << 20);
     let mut text = format!(
-        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\nstate: {}, {free} free\nceiling: {}\napps: {}\n",
+        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\nstate: {}, {free} free\nceiling: {}\ncontrol groups {}\napps: {}\n",
         status.version,
         status.pid,
         status.listen.join(", "),
         status.state,
         status.ceiling,
+        status.cgroups,
         status.apps,
     );
     for cell in &status.cells {

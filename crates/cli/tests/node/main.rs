@@ -3,6 +3,7 @@
 mod attacker;
 #[path = "../common/mod.rs"]
 mod common;
+mod cgroups;
 mod deploys;
 mod faults;
 mod hostile;

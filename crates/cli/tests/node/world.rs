@@ -84,8 +84,12 @@ impl Node {
 
     /// A node whose guests can make any system call.
     pub(crate) fn start_without_first_wall() -> Node {
+        Node::start_without_first_wall_with(&[])
+    }
+
+    pub(crate) fn start_without_first_wall_with(more: &[&str]) -> Node {
         let folder = TempDir::new().expect("a temporary folder");
-        let more = ["--trial", "50ms"];
+        let more = [&["--trial", "50ms"], more].concat();
         Node::start_in(folder, "127.0.0.1:0", &more, None, binary_without_first_wall())
     }
 

@@ -4,6 +4,7 @@ mod act;
 mod cell;
 mod children;
 mod gateway;
+mod groups;
 mod node;
 mod notify;
 mod run;
