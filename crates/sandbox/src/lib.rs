@@ -12,8 +12,11 @@
 #![cfg(target_os = "linux")]
 
 mod cell;
+mod cgroup;
 mod child;
 mod error;
+#[cfg(feature = "escape")]
+mod escape;
 mod fds;
 mod layers;
 mod lockdown;
@@ -24,8 +27,12 @@ mod threads;
 mod walls;
 
 pub use cell::{CellPlan, Ending, Entered, Verdict, die_of_signal, run_in_cell};
-pub use child::{Rlimits, spawn_limited};
+pub use cgroup::{Cgroup, CgroupError, CgroupLimits, CgroupTree};
+pub use child::{Rlimits, spawn_in_cgroup, spawn_limited};
 pub use error::SandboxError;
+#[cfg(feature = "escape")]
+#[doc(hidden)]
+pub use escape::system_call;
 pub use fds::{FDS_MAX, close_fds_except, recv_fds, send_fds};
 pub use layers::{Layer, Layers, Status};
 pub use lockdown::{Access, FileRule, Network, Policy, lock_down};

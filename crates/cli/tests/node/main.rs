@@ -1,9 +1,12 @@
 //! `tombolo node` as its users meet it: real processes, sockets and disks.
 
+mod attacker;
+mod cgroups;
 #[path = "../common/mod.rs"]
 mod common;
 mod deploys;
 mod faults;
+mod hostile;
 mod tenants;
 mod tokens;
 mod upgrade;

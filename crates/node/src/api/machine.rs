@@ -30,6 +30,7 @@ pub(super) async fn node(node: Rc<Node>, _: Parts, _: Request<Incoming>) -> Answ
             MachineCeiling::Written(_) => "written".to_owned(),
             MachineCeiling::Usual => "usual".to_owned(),
         },
+        cgroups: node.groups.describe(),
         apps: node.with_state(|state| state.tenants.values().map(|tenant| tenant.apps.len()).sum()),
         cells: cells(&node),
     })

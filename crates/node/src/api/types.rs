@@ -90,6 +90,9 @@ pub struct NodeStatus {
     pub disk_free_bytes: u64,
     /// `written` by the operator, or `usual`.
     pub ceiling: String,
+    /// The control groups of cells: `in force: …`, or `missing: …` and why.
+    #[serde(default)]
+    pub cgroups: String,
     /// Apps in all.
     pub apps: usize,
     /// Cells.

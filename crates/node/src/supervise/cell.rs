@@ -17,6 +17,7 @@ use tombolo_sandbox::send_fds;
 use tombolo_spec::Name;
 
 use super::children::{Running, channel, how, this_program};
+use super::groups::Group;
 use super::node::Node;
 use crate::logs::{LINE_BYTES_MAX, app_of};
 use crate::reconcile::{CellId, Event, Exit};
@@ -37,6 +38,7 @@ pub(super) struct CellProcess {
     pub(super) tenant: Name,
     pub(super) sockets: Sockets,
     pub(super) layers: RefCell<serde_json::Value>,
+    group: Group,
     /// Requests that failed, of each app that had none that succeeded.
     failures: RefCell<BTreeMap<String, Option<u32>>>,
     failed: RefCell<Option<(Option<String>, String)>>,
@@ -97,7 +99,8 @@ impl CellProcess {
         let mut command = this_program(CELL_COMMAND);
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::piped());
         command.envs(CERTIFICATES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        let (running, streams) = node.children.start(command)?;
+        let group = node.groups.cell(cell);
+        let (running, streams) = node.children.start_in(group.cgroup.as_ref(), command)?;
         // Theirs must be closed here, or the end of the cell would not end the socket.
         let broker = node.egress.join(cell, tenant, order)?;
         let given: Vec<_> = listeners.iter().chain(&broker).map(AsFd::as_fd).collect();
@@ -110,6 +113,7 @@ impl CellProcess {
             tenant: tenant.clone(),
             sockets,
             layers: RefCell::default(),
+            group,
             failures: RefCell::default(),
             failed: RefCell::default(),
             orders: Mutex::new(orders),
@@ -148,7 +152,8 @@ impl CellProcess {
         let mut lines = BufReader::new(said.take(1 << 20)).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             match serde_json::from_str(&line) {
-                Ok(CellSaid::Ready { layers }) => {
+                Ok(CellSaid::Ready { mut layers }) => {
+                    self.group.note(&mut layers);
                     self.layers.replace(layers);
                     node.tell(Event::Ready { cell });
                 }
@@ -158,6 +163,7 @@ impl CellProcess {
             }
         }
         let status = running.ended.await.map_or_else(|_| "it is gone".to_owned(), how);
+        let status = self.group.took_too_much().unwrap_or(status);
         let (culprit, reason) = self.failed.take().unwrap_or((None, status));
         node.logs.borrow_mut().add(&self.tenant, &format!("cell {cell}: {reason}"));
         node.forget_cell(cell);

@@ -14,6 +14,7 @@ use super::cell::CellProcess;
 use super::children::Children;
 use super::egress::Egress;
 use super::gateway::Gateway;
+use super::groups::Groups;
 use crate::ceilings::MachineCeiling;
 use crate::db::{Db, Release};
 use crate::dirs::Dirs;
@@ -56,6 +57,7 @@ pub struct Node {
     pub(super) state: RefCell<State>,
     pub(super) listeners: Vec<OwnedFd>,
     pub(super) children: Children,
+    pub(crate) groups: Groups,
     pub(super) cells: RefCell<BTreeMap<CellId, Rc<CellProcess>>>,
     pub(super) gateway: RefCell<Option<Gateway>>,
     pub(super) egress: Egress,
@@ -78,6 +80,7 @@ impl Node {
         state: State,
     ) -> Rc<Node> {
         Rc::new(Node {
+            groups: Groups::new(&options),
             options,
             db: RefCell::new(db),
             artifacts,

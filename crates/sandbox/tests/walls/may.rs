@@ -12,7 +12,7 @@ use tombolo_sandbox::{Layer, Network, Policy, Verdict, recv_fds, send_fds};
 
 use crate::act::{call, nothing};
 use crate::scenario::{self, perform};
-use crate::stage::{SECRET, Stage, folders};
+use crate::stage::{SECRET, Stage, folders, given_sockets};
 use crate::user::User;
 
 /// A name, the policy, the act, and how the cell ends.
@@ -170,10 +170,6 @@ fn code(_: &Stage) -> io::Result<()> {
     let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as usize;
     call(libc::SYS_mmap, [0, 4096, (libc::PROT_READ | libc::PROT_EXEC) as usize, flags, usize::MAX, 0])
         .map(drop)
-}
-
-fn given_sockets(_: &Stage) -> Policy<'_> {
-    Policy { given_sockets: true, ..Policy::default() }
 }
 
 fn receive(stage: &Stage) -> io::Result<()> {
