@@ -5,13 +5,13 @@ use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 
 use crate::act::call;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use tempfile::TempDir;
-use tombolo_sandbox::{Access, FileRule, Network, Policy};
+use tombolo_sandbox::{Access, FileRule, Network, Policy, send_fds};
 
 pub(crate) const SECRET: &str = "the canary's secret";
 
@@ -28,6 +28,10 @@ pub(crate) struct Stage {
     /// The front's network namespace.
     pub(crate) net: File,
     pub(crate) segment: Segment,
+    /// What the listener `tcp` was sent to.
+    pub(crate) mail: UnixStream,
+    /// A datagram socket that leads to `udp`, and could lead elsewhere.
+    pub(crate) led: UdpSocket,
 }
 
 impl Stage {
@@ -40,6 +44,7 @@ impl Stage {
         let open = |name| openat(CWD, root.path().join(name), OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
         let front = std::process::id();
         let name = SocketAddr::from_abstract_name(format!("tombolo-sentinel-{front}"))?;
+        let (mail, from) = UnixStream::pair()?;
         let stage = Stage {
             read_only: open("ro")?,
             read_write: open("rw")?,
@@ -50,8 +55,12 @@ impl Stage {
             front,
             net: File::open("/proc/self/ns/net")?,
             segment: Segment::new(front)?,
+            mail,
+            led: UdpSocket::bind("127.0.0.1:0")?,
             root,
         };
+        stage.led.connect(stage.udp.local_addr()?)?;
+        send_fds(&from, b"listener", &[stage.tcp.as_fd()])?;
         stage.tcp.set_nonblocking(true)?;
         stage.udp.set_nonblocking(true)?;
         stage.unix.set_nonblocking(true)?;
@@ -85,6 +94,11 @@ pub(crate) fn folders(stage: &Stage) -> Policy<'_> {
 pub(crate) fn tcp_elsewhere(_: &Stage) -> Policy<'_> {
     let network = Network::Tcp { connect: vec![9], bind: vec![9], any: false };
     Policy { network, ..Policy::default() }
+}
+
+/// No network, and sockets that came from elsewhere.
+pub(crate) fn given_sockets(_: &Stage) -> Policy<'_> {
+    Policy { given_sockets: true, ..Policy::default() }
 }
 
 /// A System V shared memory segment, gone when this is dropped.
