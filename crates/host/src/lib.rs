@@ -41,7 +41,7 @@ pub use env::MissingSecret;
 pub use guest::Guest;
 pub use kv::OpenStoreError;
 pub use ledger::Ledger;
-pub use link::{link_p1, link_p2, link_p3};
+pub use link::{Sockets, link_p1, link_p2, link_p3};
 pub use stdio::Stdio;
 pub use template::{Lookup, PrepareError, Template, TemplateParts};
 pub use tombolo_egress::{Broker, NameConfig, needs_network};

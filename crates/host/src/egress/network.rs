@@ -9,6 +9,8 @@ use tombolo_egress::{Broker, Direct, NameConfig, Way};
 use tombolo_spec::grant::{HostPattern, Scheme};
 use tombolo_spec::{Grant, GrantSet};
 
+use crate::link::Sockets;
+
 /// How a process resolves names and whom it trusts.
 #[derive(Debug, Clone)]
 pub struct NetworkConfig {
@@ -61,6 +63,14 @@ impl Network {
     /// machine's roots.
     pub fn brokered(broker: Arc<Broker>) -> Network {
         Network { way: Way::Brokered(broker), roots: Roots::System, tls: OnceLock::new() }
+    }
+
+    /// Where the sockets of guests come from.
+    pub fn sockets(&self) -> Sockets {
+        match self.way {
+            Way::Direct(_) => Sockets::Own,
+            Way::Brokered(_) => Sockets::Given,
+        }
     }
 
     /// The ports of its name servers, for the rules of the layers below; one for each server.
