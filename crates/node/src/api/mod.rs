@@ -6,6 +6,7 @@
 
 mod apps;
 mod artifacts;
+mod call;
 mod caller;
 mod error;
 mod invoke;
@@ -41,8 +42,6 @@ pub use openapi::document;
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 64;
-/// The largest JSON document that is taken, in bytes.
-const JSON_BYTES_MAX: usize = 4 << 20;
 /// Names under which the API may be asked for; there is no other host behind the socket.
 const HOSTS: [&str; 2] = ["tombolo", "localhost"];
 
@@ -149,24 +148,6 @@ fn refused_origin(node: &Node, request: &Request<Incoming>) -> Option<ApiError> 
     (!known).then(|| ApiError::forbidden("this API answers to the host name tombolo, or to its address"))
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Answer {
-    let text = serde_json::to_vec(value).map_err(|error| ApiError::internal(error.to_string()))?;
-    let mut response = Response::new(full(text));
-    let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
-    Ok(response)
-}
-
 fn full(bytes: impl Into<Bytes>) -> Body {
     http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
-
-/// Reads a JSON document from a request.
-async fn read<T: serde::de::DeserializeOwned>(request: Request<Incoming>) -> Result<T, ApiError> {
-    let body = http_body_util::Limited::new(request.into_body(), JSON_BYTES_MAX).collect().await;
-    let body =
-        body.map_err(|error| ApiError::bad_request(format!("the request's body: {error}")))?.to_bytes();
-    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    serde_json::from_slice(body)
-        .map_err(|error| ApiError::bad_request(format!("the request's body: {error}")))
 }

@@ -1,4 +1,7 @@
 //! Every route of the API, in one table: what is served, and what the document says.
+//!
+//! The types in the table are those of the handlers: what is read, what is answered and what the document promises
+//! cannot differ.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,9 +9,15 @@ use std::rc::Rc;
 
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
 use tombolo_spec::Name;
 
+use super::call::{Call, Raw, Reply};
 use super::caller::Caller;
+use super::types::{
+    AppStatus, CreateToken, Deploy, HistoryRow, NodeStatus, Nothing, Outcome, Rollback, Tenant, Token,
+};
 use super::{Answer, ApiError, apps, artifacts, invoke, logs, machine, openapi};
 use crate::db::Role;
 use crate::supervise::Node;
@@ -18,49 +27,85 @@ pub(super) struct Route {
     pub(super) method: Method,
     /// Segments in braces stand for any name.
     pub(super) path: &'static str,
+    /// Keys of the query that mean something.
+    pub(super) keys: &'static [&'static str],
     /// What a token needs, for the tenant in the path or for the whole node.
     pub(super) needs: Role,
     pub(super) summary: &'static str,
+    /// The document that is sent, where one is.
+    pub(super) takes: fn(&mut SchemaGenerator) -> Option<Schema>,
+    /// The media type of the answer, and what it holds.
+    pub(super) gives: fn(&mut SchemaGenerator) -> (&'static str, Schema),
     handler: Handler,
 }
 
-/// The parts of a path that stood in braces, in order.
-pub(super) type Parts = Vec<String>;
-type Handler = fn(Rc<Node>, Parts, Request<Incoming>) -> Pin<Box<dyn Future<Output = Answer>>>;
+type Handler = fn(Call) -> Pin<Box<dyn Future<Output = Answer>>>;
 
 macro_rules! routes {
-    ($($method:ident $path:literal $needs:ident $summary:literal $handler:path;)*) => {
+    ($($method:ident $path:literal $(?$key:ident)* $needs:ident $summary:literal $handler:path $([$body:ty])? => $reply:ty;)*) => {
         /// Every route.
         pub(super) fn routes() -> Vec<Route> {
             vec![$(Route {
                 method: Method::$method,
                 path: $path,
+                keys: &[$(stringify!($key)),*],
                 needs: Role::$needs,
                 summary: $summary,
-                handler: |node, parts, request| Box::pin($handler(node, parts, request)),
+                takes: |_generator| routes!(@schema _generator $($body)?),
+                gives: <$reply as Reply>::described,
+                handler: |call| Box::pin(async move {
+                    let reply: Result<$reply, ApiError> = routes!(@handle $handler, call $(, $body)?);
+                    reply?.into_answer()
+                }),
             }),*]
         }
     };
+    (@schema $generator:ident) => { None };
+    (@schema $generator:ident $body:ty) => { Some($generator.subschema_for::<$body>()) };
+    (@handle $handler:path, $call:ident) => { $handler($call).await };
+    (@handle $handler:path, $call:ident, $body:ty) => {{
+        let (call, body) = $call.json::<$body>().await?;
+        $handler(call, body).await
+    }};
 }
 
 routes! {
-    GET "/v1/openapi.json" Read "This document" openapi::get;
-    GET "/v1/node" Admin "The node, its cells and the kernel's walls around them" machine::node;
-    GET "/v1/tenants" Admin "The names of all tenants" machine::tenants;
-    PUT "/v1/tenants/{tenant}" Admin "Add a tenant, or give one another ceiling" machine::put_tenant;
-    GET "/v1/apps" Admin "All apps of all tenants" apps::all;
-    GET "/v1/tenants/{tenant}/apps" Read "All apps of a tenant" apps::of_tenant;
-    GET "/v1/tenants/{tenant}/apps/{app}" Read "One app" apps::one;
-    PUT "/v1/tenants/{tenant}/apps/{app}" Deploy "Deploy a revision and wait until it serves or has failed" apps::deploy;
-    DELETE "/v1/tenants/{tenant}/apps/{app}" Deploy "Remove an app with all its revisions" apps::remove;
-    GET "/v1/tenants/{tenant}/apps/{app}/revisions" Read "The revisions that are kept, the newest first" apps::history;
-    POST "/v1/tenants/{tenant}/apps/{app}/rollback" Deploy "Serve an older revision again and wait until it does" apps::rollback;
-    GET "/v1/tenants/{tenant}/apps/{app}/logs" Read "The last lines (?lines=100), and those to come (?follow=true)" logs::get;
-    POST "/v1/tenants/{tenant}/apps/{app}/functions/{function}/invoke" Deploy "Call a function with an event; the body is its data" invoke::post;
-    PUT "/v1/artifacts/{digest}" Deploy "Send an artifact, named by its SHA-256" artifacts::put;
-    HEAD "/v1/artifacts/{digest}" Deploy "Whether an artifact is there" artifacts::head;
-    POST "/v1/tenants/{tenant}/tokens" Admin "Make a token for a tenant; it is said once" machine::create_token;
+    GET "/v1/openapi.json" Read "This document"
+        openapi::get => Value;
+    GET "/v1/node" Admin "The node, its cells and the kernel's walls around them"
+        machine::node => NodeStatus;
+    GET "/v1/tenants" Admin "The names of all tenants"
+        machine::tenants => Vec<String>;
+    PUT "/v1/tenants/{tenant}" Admin "Add a tenant, or give one another ceiling"
+        machine::put_tenant [Tenant] => Nothing;
+    GET "/v1/apps" Admin "All apps of all tenants"
+        apps::all => Vec<AppStatus>;
+    GET "/v1/tenants/{tenant}/apps" Read "All apps of a tenant"
+        apps::of_tenant => Vec<AppStatus>;
+    GET "/v1/tenants/{tenant}/apps/{app}" Read "One app"
+        apps::one => AppStatus;
+    PUT "/v1/tenants/{tenant}/apps/{app}" Deploy "Deploy a revision and wait until it serves or has failed"
+        apps::deploy [Deploy] => Outcome;
+    DELETE "/v1/tenants/{tenant}/apps/{app}" Deploy "Remove an app with all its revisions"
+        apps::remove => Nothing;
+    GET "/v1/tenants/{tenant}/apps/{app}/revisions" Read "The revisions that are kept, the newest first"
+        apps::history => Vec<HistoryRow>;
+    POST "/v1/tenants/{tenant}/apps/{app}/rollback" Deploy "Serve an older revision again and wait until it does"
+        apps::rollback [Rollback] => Outcome;
+    GET "/v1/tenants/{tenant}/apps/{app}/logs" ?lines ?follow Read "The last lines, and with follow=true those to come"
+        logs::get => Raw;
+    POST "/v1/tenants/{tenant}/apps/{app}/functions/{function}/invoke" Deploy "Call a function with an event; the body is its data"
+        invoke::post => Raw;
+    PUT "/v1/artifacts/{digest}" Deploy "Send an artifact, named by its SHA-256"
+        artifacts::put => Nothing;
+    HEAD "/v1/artifacts/{digest}" Deploy "Whether an artifact is there"
+        artifacts::head => Raw;
+    POST "/v1/tenants/{tenant}/tokens" Admin "Make a token for a tenant; it is said once"
+        machine::create_token [CreateToken] => Token;
 }
+
+/// The parts of a path that stood in braces, in order.
+pub(super) type Parts = Vec<String>;
 
 /// Finds the route of a request and has it answered.
 pub(super) async fn dispatch(node: Rc<Node>, caller: Caller, request: Request<Incoming>) -> Answer {
@@ -70,7 +115,7 @@ pub(super) async fn dispatch(node: Rc<Node>, caller: Caller, request: Request<In
         let Some(parts) = matches(route.path, &path) else { continue };
         if route.method == *request.method() {
             caller.may(&node, &route, &parts, &request)?;
-            return (route.handler)(node, parts, request).await;
+            return (route.handler)(Call::new(node, parts, request)).await;
         }
         other_method = true;
     }
