@@ -9,12 +9,13 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyDataStream, BodyExt};
 use tokio_util::io::StreamReader;
-use tombolo_engine::{Calls, Fault, HasBudget, classify, metered};
+use tombolo_engine::{Calls, Fault, HasBudget, classify};
 use tombolo_host::Guest;
 use tombolo_host::stdio::{Input, Output, OutputReader, output_pipe};
 use wasmtime::Store;
 use wasmtime_wasi_http::Error;
 
+use super::account::Account;
 use super::cgi_head::{self, CgiAnswer};
 use super::head::Head;
 use super::running::{Ended, Frames, Running};
@@ -52,10 +53,10 @@ pub(super) async fn call(
         (stdout, Head::Cgi(CgiReader::new(output, function.limits.headers_bytes)), env)
     };
     let setting = setting(input, stdout);
-    let started = setting.starts();
+    let (started, account) = (setting.starts(), setting.account());
     let mut store = Store::new(engine(&program), setting.guest.with_env(env));
     tombolo_engine::arm(&mut store, Calls::Async);
-    let guest = run(store, program, started);
+    let guest = run(store, program, started, account);
     Ok(Running::new(guest, head, (setting.pass, setting.ticks), body_too_large, setting.limits))
 }
 
@@ -77,8 +78,9 @@ fn engine(program: &Entry) -> &wasmtime::Engine {
     }
 }
 
-async fn run(mut store: Store<Guest>, entry: Entry, started: impl FnOnce()) -> Ended {
-    let ended = metered(start(&mut store, entry, started))
+async fn run(mut store: Store<Guest>, entry: Entry, started: impl FnOnce(), account: Account) -> Ended {
+    let ended = account
+        .charge(start(&mut store, entry, started))
         .await
         .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
     bury(store);

@@ -1,5 +1,6 @@
 //! Calls a function: makes an instance, gives it the request, and waits for the head of its answer.
 
+mod account;
 mod cgi;
 mod cgi_env;
 mod cgi_head;
@@ -19,6 +20,8 @@ use wasmtime_wasi::I32Exit;
 
 pub(crate) use cgi::{Elsewhere, PrefixSegments};
 pub(crate) use running::{Ended, Frames, Running, refusal};
+
+use account::Account;
 
 use crate::admit::Pass;
 use crate::function::Function;
@@ -52,6 +55,11 @@ impl Setting {
     fn starts(&self) -> impl FnOnce() + use<> {
         let (counters, worker, began) = (Arc::clone(&self.counters), self.worker, self.limits.began);
         move || counters[worker].start.observe(began.elapsed())
+    }
+
+    /// Where the call's processor time is counted.
+    fn account(&self) -> Account {
+        Account { counters: Arc::clone(&self.counters), worker: self.worker }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Request;
-use tombolo_engine::{Calls, HasBudget, classify, metered};
+use tombolo_engine::{Calls, HasBudget, classify};
 use tombolo_host::Guest;
 use wasmtime::Store;
 use wasmtime_wasi_http::WasiHttpView;
@@ -24,7 +24,7 @@ pub(super) fn call(
 ) -> wasmtime::Result<Running> {
     let scheme = if setting.is_tls { Scheme::Https } else { Scheme::Http };
     let body_too_large = request.body().too_large();
-    let started = setting.starts();
+    let (started, account) = (setting.starts(), setting.account());
     let mut store = Store::new(pre.engine(), setting.guest);
     tombolo_engine::arm(&mut store, Calls::Async);
 
@@ -42,8 +42,10 @@ pub(super) fn call(
             started();
             proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
         };
-        let ended: Ended =
-            metered(called).await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
+        let ended: Ended = account
+            .charge(called)
+            .await
+            .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::Request;
-use tombolo_engine::{Calls, HasBudget, classify, metered};
+use tombolo_engine::{Calls, HasBudget, classify};
 use tombolo_host::Guest;
 use wasmtime::Store;
 use wasmtime::component::Accessor;
@@ -22,7 +22,7 @@ use crate::worker::bury;
 /// Calls a fresh instance of `pre` with `request`.
 pub(super) fn call(setting: Setting, pre: ServicePre<Guest>, request: Request<RequestBody>) -> Running {
     let body_too_large = request.body().too_large();
-    let started = setting.starts();
+    let (started, account) = (setting.starts(), setting.account());
     let mut store = Store::new(pre.engine(), setting.guest);
     tombolo_engine::arm(&mut store, Calls::Async);
 
@@ -34,8 +34,10 @@ pub(super) fn call(setting: Setting, pre: ServicePre<Guest>, request: Request<Re
             started();
             store.run_concurrent(async |accessor| handle(accessor, &service, request, &answer).await).await?
         };
-        let ended: Ended =
-            metered(called).await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
+        let ended: Ended = account
+            .charge(called)
+            .await
+            .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod deploys;
+mod explain;
 mod faults;
 mod tenants;
 mod tokens;

@@ -40,7 +40,7 @@ pub(super) async fn lookup(net: &InstanceNet, name: &str) -> Result<Vec<IpAddr>,
     }
     net.spend_request(&request.to_string()).map_err(|_| Failed::Denied)?;
     if let Some(grant) = policy.grants.find(&request) {
-        policy.ledger.used(grant);
+        policy.ledger.used_for(&request, grant);
     }
     let template = net.template();
     let found = template.network().lookup(&host, template.limits().connect_time).await.map_err(failed)?;

@@ -95,7 +95,7 @@ impl Exchange<'_> {
         let ask = self.target.request(request.method(), request.uri(), Some(address));
         let admitted = policy.admit_one(address, &ask);
         if let Some(admitted) = &admitted {
-            policy.ledger.used(&admitted.grant);
+            policy.ledger.used_for(&ask, &admitted.grant);
         }
         admitted.is_some()
     }
@@ -111,7 +111,8 @@ impl Exchange<'_> {
         };
         let connection = connector.connect(&admitted, permit).await?;
         if let Some(used) = admitted.iter().find(|admitted| admitted.address == connection.address) {
-            template.ledger().used(&used.grant);
+            let ask = self.target.request(&access.0, &access.1, Some(used.address));
+            template.ledger().used_for(&ask, &used.grant);
         }
         if let Sender::Http2(shared) = &connection.sender {
             let shared = Connection { sender: Sender::Http2(shared.clone()), address: connection.address };

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tombolo_spec::Request;
+use tombolo_spec::grant::HostName;
 use tombolo_spec::net;
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtx};
@@ -52,7 +53,7 @@ impl Protocol {
 
 fn may_connect(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> bool {
     let request = protocol.request(None, address);
-    let Some(admitted) = find(net, address, protocol) else {
+    let Some(Found { admitted, name }) = find(net, address, protocol) else {
         refuse(net, address, &request);
         return false;
     };
@@ -60,21 +61,31 @@ fn may_connect(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> bo
     if counts && net.spend_request(&request.to_string()).is_err() {
         return false;
     }
-    net.policy().ledger.used(&admitted.grant);
+    let name = name.as_ref().map(HostName::as_str);
+    net.policy().ledger.used_for(&protocol.request(name, address), &admitted.grant);
     true
 }
 
+/// An address that may be used, and the name that led the guest there, if it may because of one.
+struct Found {
+    admitted: Admitted,
+    name: Option<HostName>,
+}
+
 /// The grant for an address: one that names it, or one that names a name that led the guest there.
-fn find(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> Option<Admitted> {
+fn find(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> Option<Found> {
     let policy = net.policy();
     let direct = protocol.request(None, address);
     if policy.grants.permits(&direct) {
-        return policy.admit_one(address.ip(), &direct);
+        let admitted = policy.admit_one(address.ip(), &direct)?;
+        return Some(Found { admitted, name: None });
     }
     let names = net.names_of(address.ip());
     names.iter().find_map(|name| {
         let by_name = protocol.request(Some(name.as_str()), address);
-        policy.grants.permits(&by_name).then(|| policy.admit_one(address.ip(), &by_name))?
+        let admitted =
+            policy.grants.permits(&by_name).then(|| policy.admit_one(address.ip(), &by_name))??;
+        Some(Found { admitted, name: Some(name.clone()) })
     })
 }
 

@@ -54,9 +54,11 @@ pub(super) async fn deploy(call: Call, deploy: Deploy) -> Result<Outcome, ApiErr
     refuse_what_cannot_be(node, &app, &checked)?;
     if let Some(revision) = unchanged(node, &app, &release) {
         let serving = Some(revision.0);
+        call.note(format!("revision {revision}, which serves already"));
         return Ok(outcome(&app, revision, "unchanged", serving, None, checked.missing()));
     }
     let revision = node.db.borrow_mut().deploy(&app, &release)?;
+    call.note(format!("revision {revision}, version {}", release.version));
     node.tell(Event::Deploy { app: app.clone(), revision });
     sweep(node);
     Ok(settled(node, &app, revision, checked.missing()).await)
@@ -69,6 +71,7 @@ pub(super) async fn rollback(call: Call, rollback: Rollback) -> Result<Outcome, 
         None => one_before(&call.node, &app)?,
     };
     call.node.db.borrow_mut().want(&app, revision)?;
+    call.note(format!("to revision {revision}"));
     call.node.tell(Event::Deploy { app: app.clone(), revision });
     Ok(settled(&call.node, &app, revision, Vec::new()).await)
 }
@@ -76,6 +79,7 @@ pub(super) async fn rollback(call: Call, rollback: Rollback) -> Result<Outcome, 
 pub(super) async fn remove(call: Call) -> Result<Nothing, ApiError> {
     let app = existing(&call)?;
     call.node.db.borrow_mut().remove(&app)?;
+    call.node.past.forget(&app.tenant, &app.app);
     call.node.tell(Event::Remove { app });
     sweep(&call.node);
     Ok(Nothing {})

@@ -1,5 +1,6 @@
 //! One request on its way to its handler, and what the handler answers.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -24,13 +25,17 @@ pub(super) struct Call {
     pub(super) headers: HeaderMap,
     query: String,
     body: Option<Incoming>,
+    note: Note,
 }
 
+/// What came of a call, in a few words for the audit log.
+pub(super) type Note = Rc<RefCell<Option<String>>>;
+
 impl Call {
-    pub(super) fn new(node: Rc<Node>, parts: Vec<String>, request: Request<Incoming>) -> Call {
+    pub(super) fn new(node: Rc<Node>, parts: Vec<String>, request: Request<Incoming>, note: Note) -> Call {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let (head, body) = request.into_parts();
-        Call { node, parts, headers: head.headers, query, body: Some(body) }
+        Call { node, parts, headers: head.headers, query, body: Some(body), note }
     }
 
     /// The value of a key of the query, as it stands there.
@@ -52,6 +57,11 @@ impl Call {
         let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
         let document = serde_json::from_slice(body).map_err(|error| bad(&error))?;
         Ok((self, document))
+    }
+
+    /// Says what came of it, for the audit log.
+    pub(super) fn note(&self, note: String) {
+        self.note.replace(Some(note));
     }
 }
 

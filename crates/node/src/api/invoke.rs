@@ -33,6 +33,6 @@ pub(super) async fn post(mut call: Call) -> Result<Raw, ApiError> {
     Ok(Raw(answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())))
 }
 
-fn not_serving() -> ApiError {
+pub(super) fn not_serving() -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the app does not serve now; see `tombolo status`")
 }

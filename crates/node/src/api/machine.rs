@@ -10,7 +10,7 @@ use super::call::Call;
 use super::routes::name;
 use super::types::{CellStatus, CreateToken, NodeStatus, Nothing, Tenant, Token};
 use crate::ceilings::MachineCeiling;
-use crate::db::{Bearer, UnknownRole};
+use crate::db::{Bearer, UnknownRole, token_name};
 use crate::supervise::Node;
 
 pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
@@ -62,6 +62,9 @@ pub(super) async fn put_tenant(call: Call, tenant: Tenant) -> Result<Nothing, Ap
             .map_err(|problems| ApiError::bad_request(problems.to_string()))?;
     }
     call.node.db.borrow_mut().put_tenant(&name, tenant.ceiling.as_deref())?;
+    let under =
+        if tenant.ceiling.is_some() { "with a ceiling of its own" } else { "without a ceiling of its own" };
+    call.note(under.to_owned());
     Ok(Nothing {})
 }
 
@@ -70,6 +73,9 @@ pub(super) async fn create_token(call: Call, create: CreateToken) -> Result<Toke
     let role = create.role.parse().map_err(|error: UnknownRole| ApiError::bad_request(error.to_string()))?;
     let expires =
         create.expires_seconds.map(|seconds| SystemTime::now().checked_add(Duration::from_secs(seconds)));
-    let token = call.node.db.borrow_mut().create_token(&Bearer { tenant, role }, expires.flatten())?;
+    let expires = expires.flatten();
+    let token = call.node.db.borrow_mut().create_token(&Bearer { tenant, role }, expires)?;
+    let until = create.expires_seconds.map_or("".to_owned(), |seconds| format!(" for {seconds} s"));
+    call.note(format!("{}, for {role}{until}", token_name(&token)));
     Ok(Token { token })
 }

@@ -8,12 +8,16 @@ mod apps;
 mod artifacts;
 mod call;
 mod caller;
+mod change;
 mod error;
+mod events;
+mod grants;
 mod invoke;
 mod logs;
 mod machine;
 mod openapi;
 mod routes;
+mod stats;
 pub mod types;
 
 use std::convert::Infallible;
@@ -82,10 +86,11 @@ async fn accept(node: Rc<Node>, own: UnixListener, remote: Option<TcpListener>) 
     loop {
         tokio::select! {
             accepted = own.accept() => match accepted {
-                Ok((stream, _)) if may_connect(&stream) => {
-                    tokio::task::spawn_local(serve(Rc::clone(&node), Caller::Owner, stream, Rc::clone(&places)));
+                Ok((stream, _)) => {
+                    if let Some(owner) = owner(&stream) {
+                        tokio::task::spawn_local(serve(Rc::clone(&node), owner, stream, Rc::clone(&places)));
+                    }
                 }
-                Ok(_) => {}
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             accepted = accept_remote(remote.as_ref()) => match accepted {
@@ -107,9 +112,10 @@ async fn accept_remote(listener: Option<&TcpListener>) -> io::Result<TcpStream> 
 }
 
 /// The node's own user, and root.
-fn may_connect(stream: &UnixStream) -> bool {
+fn owner(stream: &UnixStream) -> Option<Caller> {
     let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+    let uid = stream.peer_cred().ok()?.uid();
+    (uid == own || uid == 0).then_some(Caller::Owner { uid })
 }
 
 async fn serve<S>(node: Rc<Node>, caller: Caller, stream: S, places: Rc<Semaphore>)

@@ -1,11 +1,17 @@
 //! What the API takes and gives, as JSON.
 
+mod observed;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::db::HistoryRow;
+pub use observed::{
+    AuditEvent, CeilingSays, Explanation, FunctionGrants, FunctionStats, GrantSeen, ProcessStats,
+    RefusedSeen, Stats,
+};
 
 /// Nothing but that it was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
