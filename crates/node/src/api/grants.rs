@@ -20,7 +20,9 @@ pub(super) async fn get(call: Call) -> Result<Vec<FunctionGrants>, ApiError> {
     let functions = call.node.observed(&app.tenant).await;
     let name = app.app.to_string();
     let of_app = move |event: &AuditEvent| event.event == "refused" && event.app.as_deref() == Some(&name);
-    let refused = read(&call, &[app.tenant.clone()], move |reader| reader.newest(EVENTS_MAX, of_app)).await?;
+    let refused =
+        read(&call, std::slice::from_ref(&app.tenant), move |reader| reader.newest(EVENTS_MAX, of_app))
+            .await?;
     let own = functions.iter().filter_map(|observed| Some((observed.function.split_once('/')?, observed)));
     let own: Vec<FunctionGrants> = own
         .filter(|((owner, _), _)| *owner == app.app.as_str())
