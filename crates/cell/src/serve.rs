@@ -95,11 +95,12 @@ pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
     tombolo_engine::when_idle(tombolo_sandbox::give_back_memory);
     let (log, log_writer) = Log::start(options.log)?;
     let (tracer, trace_writer) = options.traces.map(Tracer::start).transpose()?.unzip();
-    let generation =
-        Generation::new(options.functions, &options.engines, workers, &Generation::default(), &log)?;
+    let cell = Cell::new(options.instances, options.memory_bytes);
+    let nothing = Generation::default();
+    let generation = Generation::new(options.functions, &options.engines, workers, &nothing, (&cell, &log))?;
     let shared = Arc::new(Shared {
         generation: ArcSwap::from_pointee(generation),
-        cell: Cell::new(options.instances, options.memory_bytes),
+        cell,
         log,
         tracer,
         tickers: options.engines.iter().map(Ticker::new).collect(),
@@ -181,7 +182,7 @@ impl Handle {
             &shared.engines,
             self.workers,
             &shared.generation.load(),
-            &shared.log,
+            (&shared.cell, &shared.log),
         )?;
         let line = SteeringLine::new("swapped").functions(next.functions.len());
         shared.generation.store(Arc::new(next));
