@@ -31,6 +31,7 @@ mod request_body;
 mod respond;
 mod route;
 mod serve;
+mod turns;
 mod worker;
 
 pub use function::{PrepareError, PreparedFunction};

@@ -19,7 +19,7 @@ use crate::wire::Gave;
 /// How a process gets its connections. What may be reached is decided by the same code either way.
 pub enum Way {
     /// It makes them itself.
-    Direct(Direct),
+    Direct(Box<Direct>),
     /// The node's broker makes them and hands over the sockets.
     Brokered(Arc<Broker>),
 }

@@ -16,6 +16,8 @@ mod data;
 mod dns;
 pub mod egress;
 mod env;
+#[cfg(feature = "escape")]
+mod escape;
 pub mod fs;
 mod guest;
 mod http_out;

@@ -27,6 +27,8 @@ use crate::stdio::p2::HasStdio;
 /// # Errors
 /// Only when the linker already has one of these functions.
 pub fn link_p1(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
+    #[cfg(feature = "escape")]
+    crate::escape::add_to_linker(linker)?;
     wasmtime_wasi::p1::wasi_snapshot_preview1::add_to_linker(linker, |guest| guest)
 }
 

@@ -21,6 +21,7 @@ use crate::serve::{CONNECTIONS_MAX, INSTANCES_MAX, policy_of};
 /// # Errors
 /// When that is no node, or no process can be made.
 pub(crate) fn cell() -> Result<Exit, Failure> {
+    go_first_when_memory_ends();
     let mut node = Node::new()?;
     // It has no network: what its grants reach comes as descriptors from the broker.
     let verdict = run_in_cell(&CellPlan::default(), |entered| node.live(&entered))?;
@@ -33,6 +34,12 @@ pub(crate) fn cell() -> Result<Exit, Failure> {
 
 /// What a cell listens for.
 const LISTENERS: [&str; 3] = ["requests", "control", "admin"];
+
+/// On a machine that is out of memory one tenant is to go, not the node or the gateway, which serve all (proc(5),
+/// `oom_score_adj`). Where it cannot be said, the kernel chooses as it does.
+fn go_first_when_memory_ends() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
+}
 
 /// The node, as a cell sees it.
 struct Node {

@@ -52,12 +52,13 @@ pub(super) fn node(status: &NodeStatus) -> String {
     let (gateway, egress) = (process(status.gateway), process(status.egress));
     let free = ByteSize(status.disk_free_bytes >> 20 << 20);
     let mut text = format!(
-        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\negress: {egress}\nstate: {}, {free} free\nceiling: {}\napps: {}\n",
+        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\negress: {egress}\nstate: {}, {free} free\nceiling: {}\ncontrol groups {}\napps: {}\n",
         status.version,
         status.pid,
         status.listen.join(", "),
         status.state,
         status.ceiling,
+        status.cgroups,
         status.apps,
     );
     for cell in &status.cells {

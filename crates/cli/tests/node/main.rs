@@ -1,9 +1,13 @@
 //! `tombolo node` as its users meet it: real processes, sockets and disks.
 
+mod attacker;
+mod cgroups;
 #[path = "../common/mod.rs"]
 mod common;
 mod deploys;
+mod explain;
 mod faults;
+mod hostile;
 mod tenants;
 mod tokens;
 mod upgrade;

@@ -41,7 +41,7 @@ pub(super) async fn lookup(net: &InstanceNet, name: &str) -> Result<Vec<IpAddr>,
     }
     net.spend_request(&request.to_string()).map_err(|_| Failed::Denied)?;
     if let Some(grant) = policy.grants.find(&request) {
-        policy.ledger.used(grant);
+        policy.ledger.used_for(&request, grant);
     }
     let template = net.template();
     let asker = net.asker(template.limits().connect_time);

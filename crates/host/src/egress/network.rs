@@ -55,7 +55,7 @@ impl Network {
     /// # Errors
     /// A hosts file that cannot be parsed.
     pub fn new(config: &NetworkConfig) -> io::Result<Network> {
-        let way = Way::Direct(Direct::new(&config.names)?);
+        let way = Way::Direct(Box::new(Direct::new(&config.names)?));
         Ok(Network { way, roots: config.roots.clone(), tls: OnceLock::new() })
     }
 

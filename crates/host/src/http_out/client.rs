@@ -93,7 +93,7 @@ impl Exchange<'_> {
         let ask = self.target.request(request.method(), request.uri(), Some(peer.address));
         let admitted = policy.admit(peer.address, &ask, |_| peer.is_own);
         if let Some(admitted) = &admitted {
-            policy.ledger.used(&admitted.grant);
+            policy.ledger.used_for(&ask, &admitted.grant);
         }
         admitted.is_some()
     }
@@ -111,7 +111,7 @@ impl Exchange<'_> {
             header_bytes: template.limits().header_bytes,
         };
         let sender = connector.handshake(stream, permit).await?;
-        template.ledger().used(&admitted.grant);
+        template.ledger().used_for(&ask(Some(admitted.address)), &admitted.grant);
         let connection =
             Connection { sender, peer: Peer { address: admitted.address, is_own: admitted.is_own } };
         if let Sender::Http2(shared) = &connection.sender {

@@ -53,14 +53,15 @@ impl Protocol {
 }
 
 fn may_connect(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> bool {
-    let Some(admitted) = find(net, address, protocol) else {
+    let Some(Found { admitted, name }) = find(net, address, protocol) else {
         refuse(net, address, &protocol.request(None, address));
         return false;
     };
     if !spend(net, address, protocol) {
         return false;
     }
-    net.policy().ledger.used(&admitted.grant);
+    let name = name.as_ref().map(HostName::as_str);
+    net.policy().ledger.used_for(&protocol.request(name, address), &admitted.grant);
     true
 }
 
@@ -83,12 +84,19 @@ fn spend(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> bool {
     !counts || net.spend_request(&protocol.request(None, address).to_string()).is_ok()
 }
 
+/// An address that may be used, and the name that led the guest there, if it may because of one.
+struct Found {
+    admitted: Admitted,
+    name: Option<HostName>,
+}
+
 /// The grant for an address: one that names it, or one that names a name that led the guest there.
-fn find(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> Option<Admitted> {
+fn find(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> Option<Found> {
     let name = named(net, address, protocol)?;
     let policy = net.policy();
     let request = protocol.request(name.as_ref().map(HostName::as_str), address);
-    policy.admit(address.ip(), &request, |address| policy.network.is_own(address))
+    let admitted = policy.admit(address.ip(), &request, |address| policy.network.is_own(address))?;
+    Some(Found { admitted, name })
 }
 
 /// What a grant calls an address: nothing but itself, or a name that led the guest there.

@@ -1,6 +1,6 @@
 //! One cell: its sockets, its process, what it says.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,7 +17,9 @@ use tombolo_sandbox::send_fds;
 use tombolo_spec::Name;
 
 use super::children::{Running, channel, how, this_program};
+use super::groups::Group;
 use super::node::Node;
+use crate::audit::AuditEvent;
 use crate::logs::{LINE_BYTES_MAX, app_of};
 use crate::reconcile::{CellId, Event, Exit};
 use crate::wire::{CELL_COMMAND, CellOrder, CellSaid, DRAIN, SOCKETS};
@@ -37,9 +39,11 @@ pub(super) struct CellProcess {
     pub(super) tenant: Name,
     pub(super) sockets: Sockets,
     pub(super) layers: RefCell<serde_json::Value>,
+    group: Group,
     /// Requests that failed, of each app that had none that succeeded.
     failures: RefCell<BTreeMap<String, Option<u32>>>,
     failed: RefCell<Option<(Option<String>, String)>>,
+    is_draining: Cell<bool>,
     orders: Mutex<OwnedWriteHalf>,
 }
 
@@ -97,7 +101,8 @@ impl CellProcess {
         let mut command = this_program(CELL_COMMAND);
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::piped());
         command.envs(CERTIFICATES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        let (running, streams) = node.children.start(command)?;
+        let group = node.groups.cell(cell);
+        let (running, streams) = node.children.start_in(group.cgroup.as_ref(), command)?;
         // Theirs must be closed here, or the end of the cell would not end the socket.
         let broker = node.egress.join(cell, tenant, order)?;
         let given: Vec<_> = listeners.iter().chain(&broker).map(AsFd::as_fd).collect();
@@ -110,8 +115,10 @@ impl CellProcess {
             tenant: tenant.clone(),
             sockets,
             layers: RefCell::default(),
+            group,
             failures: RefCell::default(),
             failed: RefCell::default(),
+            is_draining: Cell::new(false),
             orders: Mutex::new(orders),
         });
         if let Some(log) = streams.stderr {
@@ -126,6 +133,7 @@ impl CellProcess {
 
     /// Asks it to answer what has begun and end.
     pub(super) async fn drain(&self) {
+        self.is_draining.set(true);
         self.say(DRAIN).await;
     }
 
@@ -148,7 +156,8 @@ impl CellProcess {
         let mut lines = BufReader::new(said.take(1 << 20)).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             match serde_json::from_str(&line) {
-                Ok(CellSaid::Ready { layers }) => {
+                Ok(CellSaid::Ready { mut layers }) => {
+                    self.group.note(&mut layers);
                     self.layers.replace(layers);
                     node.tell(Event::Ready { cell });
                 }
@@ -158,8 +167,13 @@ impl CellProcess {
             }
         }
         let status = running.ended.await.map_or_else(|_| "it is gone".to_owned(), how);
+        let status = self.group.took_too_much().unwrap_or(status);
         let (culprit, reason) = self.failed.take().unwrap_or((None, status));
         node.logs.borrow_mut().add(&self.tenant, &format!("cell {cell}: {reason}"));
+        if !self.is_draining.get() && !node.is_ending() {
+            let ended = AuditEvent::new("ended", &self.tenant);
+            node.record_event(AuditEvent { reason: Some(format!("cell {cell}: {reason}")), ..ended });
+        }
         node.forget_cell(cell);
         let culprit = culprit.and_then(|app| app.parse().ok());
         node.tell(Event::Exited { cell, exit: Exit { culprit, reason } });
@@ -177,7 +191,10 @@ impl CellProcess {
             }
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end();
-            node.logs.borrow_mut().add(&self.tenant, text);
+            match AuditEvent::refused(&self.tenant, text).and_then(|refused| node.record_event(refused)) {
+                Some(id) => node.logs.borrow_mut().add(&self.tenant, &named(text, &id)),
+                None => node.logs.borrow_mut().add(&self.tenant, text),
+            }
             if let Some((app, reason)) = self.judge(text)
                 && node.is_on_trial(&self.tenant, app)
             {
@@ -201,5 +218,13 @@ impl CellProcess {
         let count = count.as_mut()?;
         *count += 1;
         (*count >= FAILURES_MAX).then(|| (app, format!("its first {count} requests all failed; see the log")))
+    }
+}
+
+/// A line of a cell's log with the name under which its event can be explained.
+fn named(line: &str, id: &str) -> String {
+    match line.strip_prefix('{') {
+        Some(rest) => format!("{{\"id\":\"{id}\",{rest}"),
+        None => line.to_owned(),
     }
 }

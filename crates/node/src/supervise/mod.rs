@@ -5,6 +5,7 @@ mod cell;
 mod children;
 mod egress;
 mod gateway;
+mod groups;
 mod node;
 mod notify;
 mod run;

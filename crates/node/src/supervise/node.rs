@@ -8,17 +8,20 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore, watch};
-use tombolo_spec::{Ceiling, Name};
+use tombolo_spec::{Ceiling, Name, Observed};
 
 use super::cell::CellProcess;
 use super::children::Children;
 use super::egress::Egress;
 use super::gateway::Gateway;
+use super::groups::Groups;
+use crate::audit::{Audit, AuditEvent, Recorded};
 use crate::ceilings::MachineCeiling;
 use crate::db::{Db, Release};
 use crate::dirs::Dirs;
 use crate::disk::Artifacts;
 use crate::logs::Logs;
+use crate::observe::{self, Past};
 use crate::reconcile::{AppId, CellId, Event, Policy, Revision, State, Time, step};
 use crate::release::{Checked, check};
 
@@ -50,12 +53,16 @@ pub struct Node {
     pub(crate) artifacts: Artifacts,
     pub(crate) ceiling: MachineCeiling,
     pub(crate) logs: RefCell<Logs>,
+    pub(crate) audit: Audit,
+    /// What cells observed that are gone.
+    pub(crate) past: Past,
     pub(crate) addresses: Vec<SocketAddr>,
     /// Grows with each event: who waits for something looks again.
     pub(crate) changed: watch::Sender<u64>,
     pub(super) state: RefCell<State>,
     pub(super) listeners: Vec<OwnedFd>,
     pub(super) children: Children,
+    pub(crate) groups: Groups,
     pub(super) cells: RefCell<BTreeMap<CellId, Rc<CellProcess>>>,
     pub(super) gateway: RefCell<Option<Gateway>>,
     pub(super) egress: Egress,
@@ -77,12 +84,16 @@ impl Node {
         (listeners, addresses): (Vec<OwnedFd>, Vec<SocketAddr>),
         state: State,
     ) -> Rc<Node> {
+        let audit = Audit::new(options.dirs.audit());
         Rc::new(Node {
+            groups: Groups::new(&options),
             options,
             db: RefCell::new(db),
             artifacts,
             ceiling,
             logs: RefCell::default(),
+            audit,
+            past: Past::default(),
             addresses,
             changed: watch::Sender::new(0),
             state: RefCell::new(state),
@@ -141,10 +152,14 @@ impl Node {
 
     /// Checks a release against today's ceilings.
     pub(crate) fn check(&self, tenant: &Name, release: &Release) -> Result<Checked, String> {
+        check(release, &self.ceiling, self.tenant_ceiling(tenant)?.as_ref())
+    }
+
+    /// The ceiling of a tenant that has one of its own.
+    pub(crate) fn tenant_ceiling(&self, tenant: &Name) -> Result<Option<Ceiling>, String> {
         let text = self.db.borrow().ceiling(tenant).map_err(|error| error.to_string())?;
         let ceiling = text.map(|text| Ceiling::parse(&text, "ceiling.toml")).transpose();
-        let ceiling = ceiling.map_err(|problems| format!("the tenant's ceiling: {problems}"))?;
-        check(release, &self.ceiling, ceiling.as_ref())
+        ceiling.map_err(|problems| format!("the tenant's ceiling: {problems}"))
     }
 
     pub(super) fn keep_classes(&self, app: &AppId, revision: Revision, classes: Vec<String>) {
@@ -175,6 +190,35 @@ impl Node {
         let cells = self.cells.borrow();
         let sockets = &cells.get(&cell)?.sockets;
         Some((sockets.control.clone(), sockets.admin.clone()))
+    }
+
+    /// The process of the cell that serves a tenant.
+    pub(crate) fn cell_pid(&self, tenant: &Name) -> Option<u32> {
+        let cell = self.state.borrow().tenants.get(tenant)?.routed()?;
+        Some(self.cells.borrow().get(&cell)?.pid)
+    }
+
+    /// What a tenant's functions did since the node started; nothing while none of its cells serves.
+    pub(crate) async fn observed(&self, tenant: &Name) -> Vec<Observed> {
+        let Some((_, admin)) = self.sockets(tenant) else { return Vec::new() };
+        let mut now = observe::ask(&admin).await;
+        self.past.add_to(tenant, &mut now);
+        now
+    }
+
+    /// Writes an event down; its name, if it has one then.
+    pub(crate) fn record_event(&self, event: AuditEvent) -> Option<String> {
+        match self.audit.record(event) {
+            Recorded::As(id) => Some(id),
+            Recorded::Failing(error) => {
+                self.say(&format!(
+                    "the audit log in {} cannot be written: {error}; what happens until it can is not in it",
+                    self.options.dirs.audit().display()
+                ));
+                None
+            }
+            Recorded::Missed | Recorded::StillFailing => None,
+        }
     }
 
     /// The process of each cell, with its tenant and the kernel's walls around it.

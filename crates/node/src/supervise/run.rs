@@ -73,6 +73,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), St
     tasks.block_on(&runtime, async {
         let node = Node::new(options, db, artifacts, ceiling, public, state);
         recovered.iter().for_each(|recovered| node.say(&recovered.to_string()));
+        node.groups.trouble().iter().for_each(|trouble| node.say(&format!("control groups are {trouble}")));
         let mut children = signal(SignalKind::child())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 
 use tombolo_sandbox::Layer::{Capabilities, NetNamespace, Scope, Seccomp, TcpPorts};
 
@@ -63,6 +63,11 @@ pub(crate) const ACTS: &[Act] = &[
         .refused_by(&[(Capabilities, NOT_PERMITTED), (Seccomp, NOT_PERMITTED)]),
     Act::new("connect to a socket file", |stage| UnixStream::connect(stage.path("socket")).map(drop))
         .refused_by(&[(Seccomp, NOT_PERMITTED)]),
+    Act::new("send to a socket file from one of a pair", |stage| {
+        UnixDatagram::pair()?.0.send_to(b"x", stage.path("datagrams")).map(drop)
+    })
+    .under(given_sockets)
+    .refused_by(&[(Seccomp, NOT_PERMITTED)]),
 ];
 
 /// `linux/in.h`

@@ -5,7 +5,7 @@ use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 
 use crate::act::call;
@@ -22,6 +22,7 @@ pub(crate) struct Stage {
     pub(crate) tcp: TcpListener,
     pub(crate) udp: UdpSocket,
     pub(crate) unix: UnixListener,
+    pub(crate) unix_datagram: UnixDatagram,
     pub(crate) abstract_unix: UnixListener,
     /// The number of the front process.
     pub(crate) front: u32,
@@ -51,6 +52,7 @@ impl Stage {
             tcp: TcpListener::bind("127.0.0.1:0")?,
             udp: UdpSocket::bind("127.0.0.1:0")?,
             unix: UnixListener::bind(root.path().join("socket"))?,
+            unix_datagram: UnixDatagram::bind(root.path().join("datagrams"))?,
             abstract_unix: UnixListener::bind_addr(&name)?,
             front,
             net: File::open("/proc/self/ns/net")?,
@@ -64,6 +66,7 @@ impl Stage {
         stage.tcp.set_nonblocking(true)?;
         stage.udp.set_nonblocking(true)?;
         stage.unix.set_nonblocking(true)?;
+        stage.unix_datagram.set_nonblocking(true)?;
         stage.abstract_unix.set_nonblocking(true)?;
         Ok(stage)
     }
@@ -78,6 +81,7 @@ impl Stage {
         self.tcp.accept().is_ok()
             || self.udp.recv(&mut [0]).is_ok()
             || self.unix.accept().is_ok()
+            || self.unix_datagram.recv(&mut [0]).is_ok()
             || self.abstract_unix.accept().is_ok()
             || !canary.is_ok_and(|text| text == SECRET)
     }
@@ -96,7 +100,7 @@ pub(crate) fn tcp_elsewhere(_: &Stage) -> Policy<'_> {
     Policy { network, ..Policy::default() }
 }
 
-/// No network, and sockets that came from elsewhere.
+/// Sockets that were given, as a cell of a node has them, and none that may be made.
 pub(crate) fn given_sockets(_: &Stage) -> Policy<'_> {
     Policy { given_sockets: true, ..Policy::default() }
 }

@@ -224,6 +224,6 @@ async fn connect(net: &InstanceNet, to: SocketAddr) -> Result<TcpStream, ErrorCo
     let outcome =
         template.network().way().connect(net.asker(template.limits().connect_time), ask.clone()).await;
     let (stream, admitted) = net.policy().recorded(outcome, |_| ask.request(None)).map_err(code)?;
-    template.ledger().used(&admitted.grant);
+    template.ledger().used_for(&ask.request(None), &admitted.grant);
     Ok(stream)
 }

@@ -169,7 +169,7 @@ impl Udp {
         let asker = net.asker(template.limits().connect_time);
         let outcome = template.network().way().datagrams(asker, ask.clone()).await;
         let (socket, admitted) = net.policy().recorded(outcome, |_| ask.request(None)).map_err(code)?;
-        template.ledger().used(&admitted.grant);
+        template.ledger().used_for(&ask.request(None), &admitted.grant);
         let mut state = self.state();
         state.options.apply(&socket, self.0.family)?;
         let socket = Arc::new(socket);

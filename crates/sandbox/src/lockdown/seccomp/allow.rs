@@ -42,8 +42,8 @@ pub(super) const ALWAYS: &[Entry] = &[
     allow(libc::SYS_eventfd2, "the event loop's wake-up"),
     allow_if(
         libc::SYS_socketpair,
-        &[&[Is(0, libc::AF_UNIX as u32)]],
-        "the event loop's signal pipe; reaches nobody",
+        STREAM_PAIR,
+        "the event loop's signal pipe; a datagram socket, also one of a pair, sends to any name in the file system",
     ),
     allow(libc::SYS_futex, "locks and waiting for threads"),
     allow(libc::SYS_nanosleep, "a guest's timers"),
@@ -293,6 +293,7 @@ const IPV4: Check = Is(0, libc::AF_INET as u32);
 const IPV6: Check = Is(0, libc::AF_INET6 as u32);
 const STREAM: Check = Bits(1, SOCK_TYPE_MASK, libc::SOCK_STREAM as u32);
 const DATAGRAM: Check = Bits(1, SOCK_TYPE_MASK, libc::SOCK_DGRAM as u32);
+const STREAM_PAIR: &[&[Check]] = &[&[Is(0, libc::AF_UNIX as u32), STREAM]];
 const TCP_SOCKET: &[&[Check]] = &[
     &[IPV4, STREAM, Is(2, 0)],
     &[IPV4, STREAM, Is(2, libc::IPPROTO_TCP as u32)],

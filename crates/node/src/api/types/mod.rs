@@ -1,13 +1,24 @@
 //! What the API takes and gives, as JSON.
 
+mod observed;
+
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::db::HistoryRow;
+pub use observed::{
+    AuditEvent, CeilingSays, Explanation, FunctionGrants, FunctionStats, GrantSeen, ProcessStats,
+    RefusedSeen, Stats,
+};
+
+/// Nothing but that it was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Nothing {}
 
 /// A deploy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deploy {
     /// The text of `tombolo.toml`.
@@ -20,7 +31,7 @@ pub struct Deploy {
 }
 
 /// What came of a deploy or a rollback.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// The app.
     pub app: String,
@@ -39,7 +50,7 @@ pub struct Outcome {
 }
 
 /// A rollback.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollback {
     /// To which revision; to the one before, if none is named.
@@ -48,7 +59,7 @@ pub struct Rollback {
 }
 
 /// An app.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AppStatus {
     /// Whose it is.
     pub tenant: String,
@@ -72,7 +83,7 @@ pub struct AppStatus {
 }
 
 /// The node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeStatus {
     /// The program's version.
     pub version: String,
@@ -90,6 +101,9 @@ pub struct NodeStatus {
     pub disk_free_bytes: u64,
     /// `written` by the operator, or `usual`.
     pub ceiling: String,
+    /// The control groups of cells: `in force: …`, or `missing: …` and why.
+    #[serde(default)]
+    pub cgroups: String,
     /// Apps in all.
     pub apps: usize,
     /// Cells.
@@ -97,7 +111,7 @@ pub struct NodeStatus {
 }
 
 /// A cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CellStatus {
     /// Its number.
     pub cell: u64,
@@ -114,7 +128,7 @@ pub struct CellStatus {
 }
 
 /// A tenant that is added or changed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
     /// The text of its `ceiling.toml`; without one, the machine's ceiling is its own.
@@ -123,7 +137,7 @@ pub struct Tenant {
 }
 
 /// A token to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
     /// `read`, `deploy` or `admin`.
@@ -134,14 +148,14 @@ pub struct CreateToken {
 }
 
 /// A token, said once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
     /// For `Authorization: Bearer …`.
     pub token: String,
 }
 
 /// Why a request was not fulfilled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Error {
     /// For people.
     pub error: String,
