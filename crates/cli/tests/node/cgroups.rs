@@ -41,7 +41,9 @@ fn a_node_says_whether_its_cells_have_control_groups() {
 
 #[test]
 fn a_cell_has_a_group_of_its_own_which_goes_with_it() {
-    let Some(node) = with_groups(Node::start_with(&["--memory", "256MiB", "--trial", "50ms"])) else { return };
+    let Some(node) = with_groups(Node::start_with(&["--memory", "256MiB", "--trial", "50ms"])) else {
+        return;
+    };
     node.apply(&App::saying("web", "http * /web/*", "one")).exits(0);
     let first = group_of(node.cells()[0]);
     assert_eq!(read(&first, "memory.max"), (512_u64 << 20).to_string());

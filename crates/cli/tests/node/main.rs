@@ -1,9 +1,9 @@
 //! `tombolo node` as its users meet it: real processes, sockets and disks.
 
 mod attacker;
+mod cgroups;
 #[path = "../common/mod.rs"]
 mod common;
-mod cgroups;
 mod deploys;
 mod faults;
 mod hostile;

@@ -17,7 +17,7 @@ use crate::supervise::Node;
 pub(super) async fn post(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
     let app = existing(&node, &parts)?;
     let function = name(&parts, 2)?;
-    let Some((control, _)) = node.sockets(&app.tenant) else { return Err(not_serving()) };
+    let Some((control, _)) = node.sockets(&app) else { return Err(not_serving()) };
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     let mut event = Request::builder()
         .method(Method::POST)

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore, watch};
-use tombolo_spec::{Ceiling, Name};
+use tombolo_spec::{Ceiling, Isolation, Name};
 
 use super::cell::CellProcess;
 use super::children::Children;
@@ -139,6 +139,14 @@ impl Node {
         Ok((release, checked))
     }
 
+    /// With whom a revision shares a cell.
+    pub(crate) fn isolation(&self, app: &AppId, revision: Revision) -> Isolation {
+        self.db
+            .borrow()
+            .release(app, revision)
+            .map_or_else(|_| Isolation::default(), |release| release.isolation())
+    }
+
     /// Checks a release against today's ceilings.
     pub(crate) fn check(&self, tenant: &Name, release: &Release) -> Result<Checked, String> {
         let text = self.db.borrow().ceiling(tenant).map_err(|error| error.to_string())?;
@@ -152,8 +160,8 @@ impl Node {
     }
 
     pub(super) fn is_on_trial(&self, tenant: &Name, app: &str) -> bool {
-        let state = self.state.borrow();
-        state.tenants.get(tenant).and_then(|tenant| tenant.on_trial()).is_some_and(|tried| &**tried == app)
+        let app = app.parse().map(|app| AppId { tenant: tenant.clone(), app });
+        app.is_ok_and(|app| self.with_state(|state| state.is_on_trial(&app)))
     }
 
     pub(super) fn forget_cell(&self, cell: CellId) {
@@ -168,9 +176,9 @@ impl Node {
         self.is_ending.get()
     }
 
-    /// The control socket and the socket for metrics of the cell that serves a tenant.
-    pub(crate) fn sockets(&self, tenant: &Name) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
-        let cell = self.state.borrow().tenants.get(tenant)?.routed()?;
+    /// The control socket and the socket for metrics of the cell that serves an app.
+    pub(crate) fn sockets(&self, app: &AppId) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
+        let cell = self.with_state(|state| state.routed(app))?;
         let cells = self.cells.borrow();
         let sockets = &cells.get(&cell)?.sockets;
         Some((sockets.control.clone(), sockets.admin.clone()))
