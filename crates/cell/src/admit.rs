@@ -19,6 +19,7 @@ pub(crate) struct Gate {
     queue: usize,
     queue_time: Duration,
     waiting: AtomicUsize,
+    memory: Arc<SharedMemory>,
 }
 
 /// The cell's own door, behind those of its functions.
@@ -43,16 +44,17 @@ impl Pass {
 }
 
 impl Gate {
-    /// A door for `concurrency` instances at once and `queue` requests that wait at most `queue_time`.
-    pub(crate) fn new(concurrency: usize, queue: usize, queue_time: Duration) -> Gate {
+    /// A door in `cell` for `concurrency` instances at once and `queue` requests that wait at most `queue_time`.
+    pub(crate) fn new(cell: &Cell, concurrency: usize, queue: usize, queue_time: Duration) -> Gate {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(concurrency));
-        Gate { places, concurrency, queue, queue_time, waiting: AtomicUsize::new(0) }
+        let memory = cell.memory.part();
+        Gate { places, concurrency, queue, queue_time, waiting: AtomicUsize::new(0), memory }
     }
 
     /// Waits for a place in the function and in the cell, and takes `memory_bytes` of the cell's memory.
     pub(crate) async fn enter(&self, cell: &Arc<Cell>, memory_bytes: u64) -> Result<Pass, Shortage> {
-        let memory = cell.memory.share(memory_bytes).ok_or(Shortage::Memory)?;
+        let memory = self.memory.share(memory_bytes).ok_or(Shortage::Memory)?;
         let (function, instance) = match self.enter_now(cell) {
             Some(places) => places,
             None => self.wait(cell).await?,
@@ -68,6 +70,11 @@ impl Gate {
     /// Instances that run now.
     pub(crate) fn running(&self) -> usize {
         self.concurrency - self.places.available_permits()
+    }
+
+    /// Bytes of guest memory that the function's running instances have taken.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.memory.used_bytes()
     }
 
     fn enter_now(&self, cell: &Cell) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
@@ -141,7 +148,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_is_free_again_when_its_holder_leaves() {
-        let (gate, cell) = (Gate::new(1, 0, SECOND), cell());
+        let cell = cell();
+        let gate = Gate::new(&cell, 1, 0, SECOND);
         let first = gate.enter(&cell, 1).await.expect("a free place");
         assert_eq!(gate.enter(&cell, 1).await.err(), Some(Shortage::Queue));
         assert_eq!((gate.running(), cell.instances().0), (1, 1));
@@ -152,7 +160,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_queue_is_bounded_in_length_and_in_time() {
-        let (gate, cell) = (Gate::new(1, 1, Duration::from_millis(1)), cell());
+        let cell = cell();
+        let gate = Gate::new(&cell, 1, 1, Duration::from_millis(1));
         let _inside = gate.enter(&cell, 1).await.expect("a free place");
         let (queued, sent_away) = tokio::join!(gate.enter(&cell, 1), gate.enter(&cell, 1));
         assert_eq!(queued.err(), Some(Shortage::QueueTime));
@@ -162,7 +171,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_is_let_in_by_who_leaves() {
-        let (gate, cell) = (Gate::new(1, 1, SECOND), cell());
+        let cell = cell();
+        let gate = Gate::new(&cell, 1, 1, SECOND);
         let inside = gate.enter(&cell, 1).await.expect("a free place");
         let (waited, ()) = tokio::join!(gate.enter(&cell, 1), async { drop(inside) });
         assert!(waited.is_ok());
@@ -170,7 +180,8 @@ mod tests {
 
     #[tokio::test]
     async fn memory_over_the_cells_budget_is_refused_and_not_taken() {
-        let (gate, cell) = (Gate::new(8, 8, SECOND), cell());
+        let cell = cell();
+        let gate = Gate::new(&cell, 8, 8, SECOND);
         let _inside = gate.enter(&cell, 900).await.expect("room");
         assert_eq!(gate.enter(&cell, 101).await.err(), Some(Shortage::Memory));
         assert_eq!(cell.memory_bytes().0, 900);
@@ -180,7 +191,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_cell_makes_every_function_wait() {
         let cell = Cell::new(1, 1000);
-        let (one, other) = (Gate::new(8, 8, SECOND), Gate::new(8, 0, SECOND));
+        let (one, other) = (Gate::new(&cell, 8, 8, SECOND), Gate::new(&cell, 8, 0, SECOND));
         let _inside = one.enter(&cell, 1).await.expect("room");
         assert_eq!(other.enter(&cell, 1).await.err(), Some(Shortage::Queue));
     }

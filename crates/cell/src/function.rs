@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tombolo_engine::{Code, Engine, LimitHit};
-use tombolo_host::Template;
+use tombolo_host::{Sockets, Template};
 use tombolo_spec::{LimitName, Limits, Trigger};
 
-use crate::admit::Gate;
+use crate::admit::{Cell, Gate};
 use crate::link::{self, Entry, Linkers};
 use crate::observe::{Counters, GuestLog, Log};
 use crate::route::Routes;
@@ -76,22 +76,24 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    /// Prepares `functions` for `workers` threads. Counters of functions in `before` go on.
+    /// Prepares `functions` for `workers` threads of a cell with its log. Counters of functions in `before` go on.
     pub(crate) fn new(
         functions: Vec<PreparedFunction>,
         engines: &[Engine],
         workers: usize,
         before: &Generation,
-        log: &Log,
+        place: (&Cell, &Log),
     ) -> Result<Generation, PrepareError> {
-        let linkers = Linkers::new(engines);
+        // The functions of a cell share its network.
+        let sockets = functions.first().map_or(Sockets::Own, |first| first.template.network().sockets());
+        let linkers = Linkers::new(engines, sockets);
         let mut generation = Generation::default();
         for prepared in functions {
             let index = generation.functions.len();
             for route in prepared.on.iter().filter_map(Trigger::route) {
                 generation.routes.add(route, index);
             }
-            let function = Function::new(prepared, &linkers, workers, before, log)?;
+            let function = Function::new(prepared, &linkers, workers, before, place)?;
             if generation.by_name.insert(function.name.clone(), index).is_some() {
                 let problem = "there are two of this name".into();
                 return Err(PrepareError { function: function.name.into(), problem });
@@ -113,7 +115,7 @@ impl Function {
         linkers: &Linkers,
         workers: usize,
         before: &Generation,
-        log: &Log,
+        (cell, log): (&Cell, &Log),
     ) -> Result<Function, PrepareError> {
         let PreparedFunction { name, revision, engine, code, template, limits, .. } = prepared;
         let memory_bytes = link::initial_memory_bytes(&code).min(limits.memory().0);
@@ -126,7 +128,7 @@ impl Function {
         };
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         Ok(Function {
-            gate: Gate::new(count(limits.concurrency()), count(limits.queue()), limits.queue_time()),
+            gate: Gate::new(cell, count(limits.concurrency()), count(limits.queue()), limits.queue_time()),
             log: GuestLog::new(log.clone(), &name, &revision, limits.logs().0),
             limits: CallLimits::new(&limits),
             memory_bytes,

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct SharedMemory {
     used_bytes: AtomicU64,
     bytes_max: u64,
+    /// What this is a part of, and counts for too.
+    whole: Option<Arc<SharedMemory>>,
 }
 
 /// One instance's part of a [`SharedMemory`], given back on drop.
@@ -20,7 +22,13 @@ pub struct MemoryShare {
 impl SharedMemory {
     /// Memory of which at most `bytes_max` are used at a time.
     pub fn new(bytes_max: u64) -> Arc<SharedMemory> {
-        Arc::new(SharedMemory { used_bytes: AtomicU64::new(0), bytes_max })
+        Arc::new(SharedMemory { used_bytes: AtomicU64::new(0), bytes_max, whole: None })
+    }
+
+    /// A part of this memory that is counted by itself, and bounded by the whole alone.
+    pub fn part(self: &Arc<SharedMemory>) -> Arc<SharedMemory> {
+        let whole = Some(Arc::clone(self));
+        Arc::new(SharedMemory { used_bytes: AtomicU64::new(0), bytes_max: self.bytes_max, whole })
     }
 
     /// Bytes in use.
@@ -40,11 +48,19 @@ impl SharedMemory {
 
     fn take(&self, bytes: u64) -> bool {
         let before = self.used_bytes.fetch_add(bytes, Relaxed);
-        let fits = before.saturating_add(bytes) <= self.bytes_max;
+        let fits = before.saturating_add(bytes) <= self.bytes_max
+            && self.whole.as_ref().is_none_or(|whole| whole.take(bytes));
         if !fits {
             self.used_bytes.fetch_sub(bytes, Relaxed);
         }
         fits
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used_bytes.fetch_sub(bytes, Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.give_back(bytes);
+        }
     }
 }
 
@@ -62,7 +78,7 @@ impl MemoryShare {
 
 impl Drop for MemoryShare {
     fn drop(&mut self) {
-        self.of.used_bytes.fetch_sub(self.bytes, Relaxed);
+        self.of.give_back(self.bytes);
     }
 }
 
@@ -82,6 +98,18 @@ mod tests {
         assert!(other.cover(100));
         drop(other);
         assert_eq!(memory.used_bytes(), 0);
+    }
+
+    #[test]
+    fn a_part_counts_for_itself_and_for_the_whole() {
+        let memory = SharedMemory::new(100);
+        let (one, other) = (memory.part(), memory.part());
+        let mut share = one.share(60).expect("room");
+        assert!(other.share(41).is_none() && !share.cover(101));
+        let _other = other.share(30).expect("room");
+        assert_eq!((one.used_bytes(), other.used_bytes(), memory.used_bytes()), (60, 30, 90));
+        drop(share);
+        assert_eq!((one.used_bytes(), memory.used_bytes()), (0, 30));
     }
 
     #[test]

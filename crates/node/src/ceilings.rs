@@ -56,7 +56,8 @@ impl MachineCeiling {
         }
     }
 
-    fn for_function(&self, asked: &GrantSet) -> Ceiling {
+    /// The ceiling for a function that asks for this.
+    pub(crate) fn for_function(&self, asked: &GrantSet) -> Ceiling {
         match self {
             MachineCeiling::Written(ceiling) => (**ceiling).clone(),
             MachineCeiling::Usual => usual(asked),

@@ -71,6 +71,11 @@ impl Dirs {
         self.state.join("compiled")
     }
 
+    /// The folder of the audit log: one folder a tenant.
+    pub fn audit(&self) -> PathBuf {
+        self.state.join("audit")
+    }
+
     /// The folder of a tenant's stores.
     pub fn data(&self, tenant: &str) -> PathBuf {
         self.state.join("data").join(tenant)

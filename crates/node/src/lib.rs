@@ -12,15 +12,18 @@
 #![warn(missing_docs)]
 
 pub mod api;
+mod audit;
 pub mod ceilings;
 pub mod client;
 pub mod db;
 pub mod dirs;
 pub mod disk;
 mod logs;
+mod observe;
 pub mod reconcile;
 mod release;
 mod supervise;
+mod usage;
 pub mod wire;
 
 pub use supervise::{Node, Options, StartError, run};

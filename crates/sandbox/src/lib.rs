@@ -20,6 +20,7 @@ mod escape;
 mod fds;
 mod layers;
 mod lockdown;
+mod memory;
 mod probe;
 mod requirement;
 mod threads;
@@ -35,6 +36,7 @@ pub use escape::system_call;
 pub use fds::{FDS_MAX, close_fds_except, recv_fds, send_fds};
 pub use layers::{Layer, Layers, Status};
 pub use lockdown::{Access, FileRule, Network, Policy, lock_down};
+pub use memory::give_back_memory;
 pub use probe::{probe, probe_fully};
 pub use requirement::{Requirement, RequirementError};
 #[doc(hidden)]

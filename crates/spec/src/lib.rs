@@ -14,8 +14,10 @@ mod line;
 pub mod manifest;
 mod name;
 pub mod net;
+pub mod observed;
 mod suggest;
 mod text;
+mod timestamp;
 pub mod trigger;
 pub mod units;
 
@@ -27,5 +29,7 @@ pub use limits::{LimitError, LimitName, LimitOverrides, LimitValue, Limits, Prof
 pub use line::SyntaxError;
 pub use manifest::{Function, Isolation, Manifest, Problem, Problems, Source};
 pub use name::{NAME_CHARS_MAX, Name};
+pub use observed::{GrantUse, Observed};
+pub use timestamp::Timestamp;
 pub use trigger::{Trigger, TriggerError};
 pub use units::{ByteSize, Rate};

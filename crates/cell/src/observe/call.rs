@@ -10,7 +10,7 @@ use http::{Method, Request, StatusCode, Uri};
 use super::id::Trace;
 use super::log::RequestLine;
 use super::otlp::{Record, Tracer};
-use super::time::Timestamp;
+use super::time;
 use super::{Counters, RequestId};
 use crate::function::Function;
 use crate::listener::Watch;
@@ -109,7 +109,7 @@ impl Call {
             method: self.method.clone(),
             path: self.uri.path().to_owned(),
             status: self.status.map_or(CLIENT_LEFT, |status| status.as_u16()),
-            ended_ns: Timestamp::now().nanoseconds(),
+            ended_ns: time::now().nanoseconds(),
             duration,
             error: refusal
                 .map(|refusal| (refusal.name(), refusal.to_string()))
@@ -120,7 +120,7 @@ impl Call {
     fn line(&self, duration: Duration) -> RequestLine<'_> {
         let function = self.function.as_deref();
         RequestLine {
-            time: Timestamp::now(),
+            time: time::now(),
             event: "request",
             function: function.map(|function| &*function.name),
             revision: function.map(|function| &*function.revision),

@@ -6,13 +6,12 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::refusal::Refusal;
+use tombolo_spec::observed::Latency;
 
-/// Upper bounds of a request's duration, in microseconds.
-pub(crate) const DURATION_BOUNDS_US: [u64; 16] = [
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
-    5_000_000, 30_000_000,
-];
+use crate::refusal::Refusal;
+use crate::turns::Share;
+
+pub(crate) use tombolo_spec::observed::LATENCY_BOUNDS_US as DURATION_BOUNDS_US;
 
 /// How observations spread over [`DURATION_BOUNDS_US`].
 #[derive(Debug, Default)]
@@ -42,6 +41,9 @@ pub(crate) struct Counters {
     /// From admission until the instance is ready to be called.
     pub(crate) start: Histogram,
     pub(crate) canceled: AtomicU64,
+    /// Processor time of the function's guests.
+    pub(crate) cpu_ns: AtomicU64,
+    pub(crate) share: Share,
 }
 
 /// The sum of one function's counters over all worker threads.
@@ -49,16 +51,10 @@ pub(crate) struct Counters {
 pub(crate) struct Totals {
     pub(crate) classes: [u64; 5],
     pub(crate) refusals: [u64; Refusal::NAMES.len()],
-    pub(crate) duration: Distribution,
-    pub(crate) start: Distribution,
+    pub(crate) duration: Latency,
+    pub(crate) start: Latency,
     pub(crate) canceled: u64,
-}
-
-/// A [`Histogram`] at one moment.
-#[derive(Debug, Default)]
-pub(crate) struct Distribution {
-    pub(crate) buckets: [u64; DURATION_BOUNDS_US.len() + 1],
-    pub(crate) sum_us: u64,
+    pub(crate) cpu_ns: u64,
 }
 
 impl Counters {
@@ -85,17 +81,17 @@ impl Totals {
     pub(crate) fn add(&mut self, counters: &Counters) {
         add_all(&mut self.classes, &counters.classes);
         add_all(&mut self.refusals, &counters.refusals);
-        self.duration.add(&counters.duration);
-        self.start.add(&counters.start);
+        add_histogram(&mut self.duration, &counters.duration);
+        add_histogram(&mut self.start, &counters.start);
         self.canceled += counters.canceled.load(Relaxed);
+        self.cpu_ns += counters.cpu_ns.load(Relaxed);
     }
 }
 
-impl Distribution {
-    fn add(&mut self, histogram: &Histogram) {
-        add_all(&mut self.buckets, &histogram.buckets);
-        self.sum_us += histogram.sum_us.load(Relaxed);
-    }
+/// Adds a histogram of one worker.
+fn add_histogram(sum: &mut Latency, histogram: &Histogram) {
+    add_all(&mut sum.counts, &histogram.buckets);
+    sum.sum_us += histogram.sum_us.load(Relaxed);
 }
 
 fn add_all(sums: &mut [u64], counters: &[AtomicU64]) {
@@ -114,10 +110,10 @@ mod tests {
         for us in [0, 50, 51, 30_000_000, 30_000_001] {
             histogram.observe(Duration::from_micros(us));
         }
-        let mut seen = Distribution::default();
-        seen.add(&histogram);
-        assert_eq!((seen.buckets[0], seen.buckets[1]), (2, 1));
-        assert_eq!((seen.buckets[15], seen.buckets[16]), (1, 1));
+        let mut seen = Latency::default();
+        add_histogram(&mut seen, &histogram);
+        assert_eq!((seen.counts[0], seen.counts[1]), (2, 1));
+        assert_eq!((seen.counts[15], seen.counts[16]), (1, 1));
         assert_eq!(seen.sum_us, 60_000_102);
     }
 }

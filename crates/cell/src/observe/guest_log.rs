@@ -8,7 +8,7 @@ use std::time::Instant;
 use tombolo_host::stdio::{LogLevel, LogSink, LogStream};
 
 use super::log::{GuestLine, Log};
-use super::time::Timestamp;
+use super::time;
 
 /// One function's log.
 pub(crate) struct GuestLog {
@@ -74,7 +74,7 @@ impl GuestLog {
             return;
         }
         let line = GuestLine {
-            time: Timestamp::now(),
+            time: time::now(),
             event: "guest",
             function: &self.function,
             revision: &self.revision,

@@ -14,7 +14,9 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use super::time::Timestamp;
+use tombolo_spec::Timestamp;
+
+use super::time;
 
 /// Blocks of lines that may wait for the writer.
 const BLOCKS_MAX: usize = 64;
@@ -182,7 +184,7 @@ pub(crate) struct SteeringLine<'a> {
 
 impl<'a> SteeringLine<'a> {
     pub(crate) fn new(event: &'static str) -> SteeringLine<'a> {
-        SteeringLine { time: Timestamp::now(), event, functions: None, cause: None }
+        SteeringLine { time: time::now(), event, functions: None, cause: None }
     }
 
     /// How many functions are served now.

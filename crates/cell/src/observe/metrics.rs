@@ -2,7 +2,9 @@
 
 use std::fmt::{Display, Write};
 
-use super::counters::{Counters, DURATION_BOUNDS_US, Distribution, Totals};
+use tombolo_spec::observed::{LATENCY_BOUNDS_US, Latency};
+
+use super::counters::{Counters, Totals};
 use crate::function::Function;
 use crate::refusal::Refusal;
 use crate::worker::Shared;
@@ -25,7 +27,7 @@ pub(crate) fn text(shared: &Shared) -> String {
     page.0
 }
 
-fn totals(counters: &[Counters]) -> Totals {
+pub(super) fn totals(counters: &[Counters]) -> Totals {
     let mut totals = Totals::default();
     counters.iter().for_each(|counters| totals.add(counters));
     totals
@@ -82,9 +84,17 @@ fn functions(page: &mut Page, called: &[(&Function, Totals)], unrouted: &Totals)
             page.value("tombolo_refusals_total", &[("function", name), ("reason", reason)], count);
         }
     }
+    page.family("tombolo_cpu_seconds_total", "counter", "Processor time of calls that have ended.");
+    for (name, totals) in named() {
+        page.value("tombolo_cpu_seconds_total", &[("function", name)], totals.cpu_ns as f64 / 1e9);
+    }
     page.family("tombolo_canceled_total", "counter", "Requests whose client left before the answer.");
     for (name, totals) in named() {
         page.value("tombolo_canceled_total", &[("function", name)], totals.canceled);
+    }
+    page.family("tombolo_cpu_seconds_total", "counter", "Processor time of a function's guests.");
+    for (name, totals) in named() {
+        page.value("tombolo_cpu_seconds_total", &[("function", name)], seconds(totals.cpu_ns / 1000));
     }
     page.family(
         "tombolo_request_duration_seconds",
@@ -174,12 +184,12 @@ impl Page {
         let _ = writeln!(self.0, "{close} {value}");
     }
 
-    fn histogram(&mut self, name: &str, function: &str, distribution: &Distribution) {
+    fn histogram(&mut self, name: &str, function: &str, distribution: &Latency) {
         let bucket = format!("{name}_bucket");
         let mut count = 0;
-        for (index, observed) in distribution.buckets.iter().enumerate() {
+        for (index, observed) in distribution.counts.iter().enumerate() {
             count += observed;
-            let bound = DURATION_BOUNDS_US.get(index).map_or("+Inf".into(), |us| seconds(*us));
+            let bound = LATENCY_BOUNDS_US.get(index).map_or("+Inf".into(), |us| seconds(*us));
             self.value(&bucket, &[("function", function), ("le", &bound)], count);
         }
         self.value(&format!("{name}_sum"), &[("function", function)], seconds(distribution.sum_us));
@@ -204,9 +214,9 @@ mod tests {
         let mut page = Page(String::new());
         page.value("a", &[], 1);
         page.value("b", &[("function", "x\"y\\z\n"), ("class", "2xx")], 2);
-        let mut distribution = Distribution::default();
-        distribution.buckets[0] = 3;
-        distribution.buckets[16] = 1;
+        let mut distribution = Latency::default();
+        distribution.counts[0] = 3;
+        distribution.counts[16] = 1;
         distribution.sum_us = 1_500_000;
         page.histogram("h", "f", &distribution);
         let lines: Vec<_> = page.0.lines().collect();

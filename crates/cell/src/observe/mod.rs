@@ -8,6 +8,7 @@ mod log;
 pub(crate) mod metrics;
 mod otlp;
 mod refused;
+pub(crate) mod report;
 mod time;
 
 pub(crate) use call::Call;

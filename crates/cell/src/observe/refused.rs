@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use tombolo_host::ledger::{Refusal, RefusalSink};
 
-use super::time::Timestamp;
+use tombolo_spec::Timestamp;
+
+use super::time;
 
 /// One function's refusals.
 ///
@@ -27,7 +29,7 @@ impl RefusalSink for RefusalLog {
     /// Guests run on worker threads; a refusal elsewhere is in the counts.
     fn refused(&self, refusal: &Refusal) {
         crate::worker::log_line(&RefusedLine {
-            time: Timestamp::now(),
+            time: time::now(),
             event: "refused",
             function: &refusal.function,
             revision: &self.revision,

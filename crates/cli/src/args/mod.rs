@@ -5,6 +5,7 @@
 mod node;
 mod run;
 mod serve;
+mod watch;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub(crate) use node::{
 };
 pub(crate) use run::{ProgramArgs, RunArgs, SandboxArg};
 pub(crate) use serve::ServeArgs;
+pub(crate) use watch::{EventsArgs, ExplainArgs, SuggestArgs};
 
 /// Linux for WebAssembly at the edge: run WASI programs, each with only what you grant it.
 #[derive(Parser, Debug)]
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     Apps(AppsArgs),
     Status(StatusArgs),
     Logs(LogsArgs),
+    Events(EventsArgs),
+    Explain(ExplainArgs),
+    Suggest(SuggestArgs),
     Invoke(InvokeArgs),
     History(HistoryArgs),
     Rollback(RollbackArgs),
@@ -87,6 +92,9 @@ pub(crate) enum Command {
     /// A node's gateway: orders on standard input.
     #[command(name = tombolo_node::wire::GATEWAY_COMMAND, hide = true)]
     Gateway,
+    /// A node's broker of connections: orders on standard input.
+    #[command(name = tombolo_node::wire::EGRESS_COMMAND, hide = true)]
+    Egress,
     /// A node's verifier: an order on standard input, the answer on standard output.
     #[command(name = tombolo_node::wire::VERIFY_COMMAND, hide = true)]
     Verify,

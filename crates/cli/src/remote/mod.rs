@@ -1,7 +1,9 @@
 //! The commands that talk to a node: each is one or two requests to its API.
 
 mod apply;
+mod events;
 mod show;
+mod suggest;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ use crate::args::{
 use crate::exit::{Exit, Failure};
 
 pub(crate) use apply::apply;
+pub(crate) use events::{events, explain};
+pub(crate) use suggest::suggest;
 
 /// Where the machine's own node is asked, by those who have none.
 const MACHINE_SOCKET: &str = "/run/tombolo/api.sock";

@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn every_grant_has_its_line_also_when_it_was_not_used() {
-        let use_of = |grant: &str, used| GrantUse { grant: grant.to_owned(), used, refused: 0 };
+        let use_of =
+            |grant: &str, used| GrantUse { grant: grant.to_owned(), used, refused: 0, needs: Vec::new() };
         let report = Report {
             function: "grep.wasm".to_owned(),
             grants: vec![use_of("dir . as . read", 3), use_of("random", 0)],

@@ -58,6 +58,7 @@ fn routes() -> Vec<(String, String, String)> {
             .replace("{tenant}", "acme")
             .replace("{app}", "web")
             .replace("{function}", "web")
+            .replace("{event}", "000000000000")
             .replace("{digest}", &digest);
         for (method, operation) in operations.as_object().expect("operations") {
             let role = operation["x-role"].as_str().expect("a role").to_owned();

@@ -319,6 +319,16 @@ impl App {
     }
 }
 
+/// Deploys an app with a built guest as its function `web`.
+pub(crate) fn guest_app(node: &Node, tenant: &str, name: &str, guest: &Path, on: &str, grants: &str) -> Done {
+    let manifest = format!(
+        "name = \"{name}\"\nversion = \"1\"\n[functions.web]\ncomponent = \"{}\"\non = [\"{on}\"]\ngrants = [{grants}]\n",
+        path(guest)
+    );
+    let folder = crate::common::folder(&[("tombolo.toml", &manifest)]);
+    node.run(&["apply", "-f", path(&folder.path().join("tombolo.toml")), "--tenant", tenant])
+}
+
 /// A program that answers with this text.
 pub(crate) fn saying(text: &str) -> String {
     let answer = format!("content-type: text/plain\n\n{text}");

@@ -132,12 +132,12 @@ impl FsPolicy<'_> {
             Err(PathError::Escapes) => Reason::OutsideDir,
             Err(PathError::Special(kind)) => Reason::SpecialFile(kind_name(kind)),
             Err(PathError::Os(errno)) => {
-                self.ledger.used(&dir.grant);
+                self.ledger.used_to(access, &dir.grant);
                 self.note_full(site.dir, errno);
                 return Err(errno);
             }
             Ok(done) => {
-                self.ledger.used(&dir.grant);
+                self.ledger.used_to(access, &dir.grant);
                 return Ok(done);
             }
         };

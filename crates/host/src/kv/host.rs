@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use tombolo_spec::Access;
 use wasmtime::component::{HasData, Resource};
 use wasmtime_wasi_io::IoView as _;
 
@@ -46,7 +47,7 @@ impl KvView<'_> {
         let place = self.place(bucket)?;
         let template = self.0.template();
         let granted = granted(template, place)?;
-        granted.used(template.ledger());
+        granted.used(Access::Read, template.ledger());
         let read = granted.store.read(work);
         self.settle(place, read)
     }
@@ -56,7 +57,7 @@ impl KvView<'_> {
         let template = self.template();
         let granted = granted(&template, place)?;
         granted.may_write(template.ledger())?;
-        granted.used(template.ledger());
+        granted.used(Access::ReadWrite, template.ledger());
         let changed = granted.store.change(change, &template.limits().all).await;
         self.settle(place, changed)
     }

@@ -88,8 +88,8 @@ pub enum PrepareStoreError {
 
 impl GrantedStore {
     /// Counts a use.
-    pub(crate) fn used(&self, ledger: &Ledger) {
-        ledger.used(&self.grant);
+    pub(crate) fn used(&self, access: Access, ledger: &Ledger) {
+        ledger.used_to(access, &self.grant);
     }
 
     /// Whether the guest may change the store; a refusal is recorded.

@@ -6,6 +6,7 @@
 
 mod attribution;
 mod event;
+mod needs;
 mod refusals;
 
 #[cfg(test)]
@@ -19,8 +20,10 @@ pub use refusals::REFUSALS_MAX;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tombolo_spec::{GrantId, GrantSet};
+pub use tombolo_spec::GrantUse;
+use tombolo_spec::{Access, Grant, GrantId, GrantSet, Request};
 
+use needs::Needs;
 use refusals::Refusals;
 
 /// Uses and refusals of one grant.
@@ -28,18 +31,30 @@ use refusals::Refusals;
 pub(crate) struct Counter {
     used: AtomicU64,
     refused: AtomicU64,
+    needs: Needs,
 }
 
 impl Counter {
     pub(crate) fn used(&self) {
         self.used.fetch_add(1, Ordering::Relaxed);
     }
+
+    fn report(&self, id: &GrantId, grant: &Grant) -> GrantUse {
+        let used = self.used.load(Ordering::Relaxed);
+        let needs = if used > 0 { self.needs.of(grant) } else { Vec::new() };
+        GrantUse {
+            grant: id.text().to_owned(),
+            used,
+            refused: self.refused.load(Ordering::Relaxed),
+            needs: needs.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 /// The counts of one function.
 pub struct Ledger {
     function: Arc<str>,
-    grants: Vec<GrantId>,
+    grants: GrantSet,
     counters: Box<[Counter]>,
     /// Refusals of requests that no grant is near to.
     ungranted: AtomicU64,
@@ -61,33 +76,43 @@ pub struct Report {
     pub refusals_dropped: u64,
 }
 
-/// One grant's line of a [`Report`].
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct GrantUse {
-    /// The grant as it is written.
-    pub grant: String,
-    /// How often it allowed something.
-    pub used: u64,
-    /// How often something near it was refused: the wrong method, a write to what is read-only.
-    pub refused: u64,
-}
-
 impl Ledger {
     /// An empty ledger. `sink` gets each refusal when it comes first and then at every doubling of its count.
     pub fn new(function: &str, grants: &GrantSet, sink: Option<Arc<dyn RefusalSink>>) -> Ledger {
         Ledger {
             function: function.into(),
-            grants: grants.iter().map(|(id, _)| id.clone()).collect(),
+            grants: grants.clone(),
             counters: grants.iter().map(|_| Counter::default()).collect(),
             ungranted: AtomicU64::new(0),
             refusals: Refusals::new(sink),
         }
     }
 
-    /// Counts a use of a grant.
+    /// The function's name.
+    pub(crate) fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// Counts a use of a grant that is needed whole.
     pub fn used(&self, grant: &GrantId) {
         if let Some(counter) = self.counter(grant.index()) {
             counter.used();
+        }
+    }
+
+    /// Counts a use of a grant for reading alone, or also for writing.
+    pub fn used_to(&self, access: Access, grant: &GrantId) {
+        if let Some(counter) = self.counter(grant.index()) {
+            counter.used();
+            counter.needs.note_access(access);
+        }
+    }
+
+    /// Counts a use of a grant that may permit much more than this request.
+    pub fn used_for(&self, request: &Request<'_>, grant: &GrantId) {
+        if let Some(counter) = self.counter(grant.index()) {
+            counter.used();
+            counter.needs.note(request);
         }
     }
 
@@ -102,11 +127,8 @@ impl Ledger {
 
     /// What was used and refused so far.
     pub fn report(&self) -> Report {
-        let grants = self.grants.iter().zip(&self.counters).map(|(grant, counter)| GrantUse {
-            grant: grant.text().to_owned(),
-            used: counter.used.load(Ordering::Relaxed),
-            refused: counter.refused.load(Ordering::Relaxed),
-        });
+        let grants = self.grants.iter().zip(&self.counters);
+        let grants = grants.map(|((id, grant), counter)| counter.report(id, grant));
         let (refusals, refusals_dropped) = self.refusals.snapshot();
         Report {
             function: self.function.to_string(),

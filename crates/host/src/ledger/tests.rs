@@ -2,6 +2,7 @@ use std::sync::Mutex;
 
 use tombolo_spec::Grant;
 
+use super::needs::NEEDS_MAX;
 use super::*;
 
 #[derive(Default)]
@@ -64,4 +65,34 @@ fn a_refusal_reads_as_one_line_with_its_remedy() {
     ledger.refused(no_grant("dns example.com", None));
     let text = ledger.report().refusals[0].to_string();
     assert_eq!(text, "refused: dns example.com: no grant allows it; grant 'dns example.com'");
+}
+
+#[test]
+fn what_a_grant_was_needed_for_is_remembered_up_to_a_bound() {
+    let grants: GrantSet = ["http * https://*/*", "kv store read-write", "random"]
+        .iter()
+        .map(|line| line.parse::<Grant>().unwrap())
+        .collect();
+    let ledger = Ledger::new("f", &grants, None);
+    let ids: Vec<&GrantId> = grants.iter().map(|(id, _)| id).collect();
+    let needs = |index: usize| ledger.report().grants[index].needs.join(" ");
+    let get = |path: &str| {
+        let scheme = tombolo_spec::grant::Scheme::Https;
+        let host = "a.example";
+        let request = Request::Http { method: "GET", scheme, host, addr: None, port: 443, path };
+        ledger.used_for(&request, ids[0]);
+    };
+    assert_eq!(needs(1), "", "it was not used");
+    ledger.used_to(Access::Read, ids[1]);
+    assert_eq!(needs(1), "kv store read");
+    ledger.used_to(Access::ReadWrite, ids[1]);
+    ledger.used_to(Access::Read, ids[1]);
+    assert_eq!(needs(1), "kv store read-write");
+    for _ in 0..100 {
+        get("/x");
+    }
+    assert_eq!(needs(0), "http GET https://a.example/x");
+    (0..NEEDS_MAX).for_each(|number| get(&format!("/{number}")));
+    assert_eq!(needs(0), "", "too many to say");
+    assert_eq!(ledger.report().grants[0].used, 100 + NEEDS_MAX as u64);
 }

@@ -1,16 +1,14 @@
 //! Apps: deploy, look, roll back, remove.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
 use tombolo_spec::{Digest, Name};
 
-use super::routes::{Parts, name};
-use super::types::{AppStatus, Deploy, Outcome, Rollback};
-use super::{Answer, ApiError, json, read};
+use super::ApiError;
+use super::call::Call;
+use super::routes::name;
+use super::types::{AppStatus, Deploy, HistoryRow, Nothing, Outcome, Rollback};
 use crate::db::Release;
 use crate::reconcile::{AppId, Event, Revision, State};
 use crate::release::Checked;
@@ -21,30 +19,27 @@ const DEFAULT_TENANT: &str = "default";
 /// What is sent is deployed within this time, or may be swept out.
 const SWEEP_AFTER: Duration = Duration::from_secs(600);
 
-pub(super) async fn all(node: Rc<Node>, _: Parts, _: Request<Incoming>) -> Answer {
-    json(&statuses(&node, None))
+pub(super) async fn all(call: Call) -> Result<Vec<AppStatus>, ApiError> {
+    Ok(statuses(&call.node, None))
 }
 
-pub(super) async fn of_tenant(node: Rc<Node>, parts: Parts, _: Request<Incoming>) -> Answer {
-    let tenant = tenant(&node, &parts)?;
-    json(&statuses(&node, Some(&tenant)))
+pub(super) async fn of_tenant(call: Call) -> Result<Vec<AppStatus>, ApiError> {
+    let tenant = tenant(&call)?;
+    Ok(statuses(&call.node, Some(&tenant)))
 }
 
-pub(super) async fn one(node: Rc<Node>, parts: Parts, _: Request<Incoming>) -> Answer {
-    let app = existing(&node, &parts)?;
-    json(&status(&node, &app))
+pub(super) async fn one(call: Call) -> Result<AppStatus, ApiError> {
+    Ok(status(&call.node, &existing(&call)?))
 }
 
-pub(super) async fn history(node: Rc<Node>, parts: Parts, _: Request<Incoming>) -> Answer {
-    let app = existing(&node, &parts)?;
-    let rows = node.db.borrow().history(&app)?;
-    json(&rows)
+pub(super) async fn history(call: Call) -> Result<Vec<HistoryRow>, ApiError> {
+    let app = existing(&call)?;
+    Ok(call.node.db.borrow().history(&app)?)
 }
 
-pub(super) async fn deploy(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
-    let tenant = tenant(&node, &parts)?;
-    let app = AppId { tenant, app: name(&parts, 1)? };
-    let deploy: Deploy = read(request).await?;
+pub(super) async fn deploy(call: Call, deploy: Deploy) -> Result<Outcome, ApiError> {
+    let app = AppId { tenant: tenant(&call)?, app: name(&call.parts, 1)? };
+    let node = &call.node;
     let mut release = Release {
         version: String::new(),
         manifest: deploy.manifest,
@@ -56,36 +51,39 @@ pub(super) async fn deploy(node: Rc<Node>, parts: Parts, request: Request<Incomi
     if !checked.needs_base() {
         release.base = None;
     }
-    refuse_what_cannot_be(&node, &app, &checked)?;
-    if let Some(revision) = unchanged(&node, &app, &release) {
+    refuse_what_cannot_be(node, &app, &checked)?;
+    if let Some(revision) = unchanged(node, &app, &release) {
         let serving = Some(revision.0);
-        return json(&outcome(&app, revision, "unchanged", serving, None, checked.missing()));
+        call.note(format!("revision {revision}, which serves already"));
+        return Ok(outcome(&app, revision, "unchanged", serving, None, checked.missing()));
     }
     let revision = node.db.borrow_mut().deploy(&app, &release)?;
+    call.note(format!("revision {revision}, version {}", release.version));
     node.tell(Event::Deploy { app: app.clone(), revision, isolation: checked.manifest.isolation });
-    sweep(&node);
-    json(&settled(&node, &app, revision, checked.missing()).await)
+    sweep(node);
+    Ok(settled(node, &app, revision, checked.missing()).await)
 }
 
-pub(super) async fn rollback(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
-    let app = existing(&node, &parts)?;
-    let rollback: Rollback = read(request).await?;
+pub(super) async fn rollback(call: Call, rollback: Rollback) -> Result<Outcome, ApiError> {
+    let app = existing(&call)?;
     let revision = match rollback.revision {
         Some(number) => Revision(number),
-        None => one_before(&node, &app)?,
+        None => one_before(&call.node, &app)?,
     };
-    node.db.borrow_mut().want(&app, revision)?;
-    let isolation = node.isolation(&app, revision);
-    node.tell(Event::Deploy { app: app.clone(), revision, isolation });
-    json(&settled(&node, &app, revision, Vec::new()).await)
+    call.node.db.borrow_mut().want(&app, revision)?;
+    call.note(format!("to revision {revision}"));
+    let isolation = call.node.isolation(&app, revision);
+    call.node.tell(Event::Deploy { app: app.clone(), revision, isolation });
+    Ok(settled(&call.node, &app, revision, Vec::new()).await)
 }
 
-pub(super) async fn remove(node: Rc<Node>, parts: Parts, _: Request<Incoming>) -> Answer {
-    let app = existing(&node, &parts)?;
-    node.db.borrow_mut().remove(&app)?;
-    node.tell(Event::Remove { app });
-    sweep(&node);
-    json(&serde_json::json!({}))
+pub(super) async fn remove(call: Call) -> Result<Nothing, ApiError> {
+    let app = existing(&call)?;
+    call.node.db.borrow_mut().remove(&app)?;
+    call.node.past.forget(&app.tenant, &app.app);
+    call.node.tell(Event::Remove { app });
+    sweep(&call.node);
+    Ok(Nothing {})
 }
 
 fn refuse_what_cannot_be(node: &Node, app: &AppId, checked: &Checked) -> Result<(), ApiError> {
@@ -249,9 +247,9 @@ fn known(state: &State, id: &AppId) -> AppStatus {
 }
 
 /// The tenant of a path.
-pub(super) fn tenant(node: &Node, parts: &[String]) -> Result<Name, ApiError> {
-    let tenant = name(parts, 0)?;
-    if &*tenant != DEFAULT_TENANT && !node.db.borrow().has_tenant(&tenant)? {
+pub(super) fn tenant(call: &Call) -> Result<Name, ApiError> {
+    let tenant = name(&call.parts, 0)?;
+    if &*tenant != DEFAULT_TENANT && !call.node.db.borrow().has_tenant(&tenant)? {
         let add = format!("there is no tenant {tenant}; add it with `tombolo tenant add {tenant}`");
         return Err(ApiError::not_found(add));
     }
@@ -259,9 +257,9 @@ pub(super) fn tenant(node: &Node, parts: &[String]) -> Result<Name, ApiError> {
 }
 
 /// The app of a path.
-pub(super) fn existing(node: &Node, parts: &[String]) -> Result<AppId, ApiError> {
-    let app = AppId { tenant: tenant(node, parts)?, app: name(parts, 1)? };
-    let exists = node.with_state(|state| state.app(&app).is_some());
+pub(super) fn existing(call: &Call) -> Result<AppId, ApiError> {
+    let app = AppId { tenant: tenant(call)?, app: name(&call.parts, 1)? };
+    let exists = call.node.with_state(|state| state.app(&app).is_some());
     exists.then_some(app.clone()).ok_or_else(|| ApiError::not_found(format!("there is no app {}", app.app)))
 }
 

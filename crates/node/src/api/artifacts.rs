@@ -1,33 +1,30 @@
 //! Artifacts on their way to the node.
 
-use std::rc::Rc;
-
-use http::{Request, Response};
+use http::Response;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::apps::digest;
-use super::routes::Parts;
-use super::{Answer, ApiError, full, json};
-use crate::supervise::Node;
+use super::call::{Call, Raw};
+use super::types::Nothing;
+use super::{ApiError, full};
 
-pub(super) async fn put(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
-    let digest = digest(&parts)?;
-    let mut body = request.into_body();
-    let mut arriving = node.artifacts.receive()?;
+pub(super) async fn put(mut call: Call) -> Result<Nothing, ApiError> {
+    let digest = digest(&call.parts)?;
+    let mut body = call.body()?;
+    let mut arriving = call.node.artifacts.receive()?;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| ApiError::bad_request(format!("the request's body: {error}")))?;
         if let Some(bytes) = frame.data_ref() {
             arriving.write(bytes)?;
         }
     }
-    arriving.finish(&node.artifacts, &digest)?;
-    json(&serde_json::json!({}))
+    arriving.finish(&call.node.artifacts, &digest)?;
+    Ok(Nothing {})
 }
 
-pub(super) async fn head(node: Rc<Node>, parts: Parts, _: Request<Incoming>) -> Answer {
-    match node.artifacts.has(&digest(&parts)?) {
-        true => Ok(Response::new(full(""))),
+pub(super) async fn head(call: Call) -> Result<Raw, ApiError> {
+    match call.node.artifacts.has(&digest(&call.parts)?) {
+        true => Ok(Raw(Response::new(full("")))),
         false => Err(ApiError::not_found("")),
     }
 }

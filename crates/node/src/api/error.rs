@@ -38,6 +38,14 @@ impl ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn response(&self) -> Response<Body> {
         let text = serde_json::json!({ "error": self.message }).to_string();
         let mut response = Response::new(full(text));

@@ -4,28 +4,25 @@ use std::convert::Infallible;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::apps::existing;
-use super::routes::Parts;
-use super::{Answer, full};
+use super::call::{Call, Raw};
+use super::{ApiError, full};
 use crate::logs::is_of;
-use crate::supervise::Node;
 
 const LINES: usize = 100;
 
-pub(super) async fn get(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
-    let app = existing(&node, &parts)?;
-    let query = request.uri().query().unwrap_or_default();
-    let value = |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
-    let count = value("lines").and_then(|lines| lines.parse().ok()).unwrap_or(LINES);
-    let (last, more) = node.logs.borrow_mut().read(&app.tenant, &app.app, count);
+pub(super) async fn get(call: Call) -> Result<Raw, ApiError> {
+    let app = existing(&call)?;
+    let count = call.query("lines").and_then(|lines| lines.parse().ok()).unwrap_or(LINES);
+    let (last, more) = call.node.logs.borrow_mut().read(&app.tenant, &app.app, count);
     let last: String = last.iter().map(|line| format!("{line}\n")).collect();
-    if value("follow") != Some("true") {
-        return Ok(Response::new(full(last)));
+    if call.query("follow") != Some("true") {
+        return Ok(Raw(Response::new(full(last))));
     }
     // Lines are shared on this thread alone, bodies may go to others: a task of this thread hands copies over.
     let (sender, receiver) = tokio::sync::mpsc::channel::<String>(64);
@@ -34,7 +31,7 @@ pub(super) async fn get(node: Rc<Node>, parts: Parts, request: Request<Incoming>
         let line = receiver.recv().await?;
         Some((Ok::<_, Infallible>(Frame::data(Bytes::from(line))), receiver))
     });
-    Ok(Response::new(StreamBody::new(frames).map_err(|never| match never {}).boxed_unsync()))
+    Ok(Raw(Response::new(StreamBody::new(frames).map_err(|never| match never {}).boxed_unsync())))
 }
 
 async fn follow(

@@ -1,27 +1,27 @@
 //! The node itself, and its tenants.
 
-use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use http::Request;
-use hyper::body::Incoming;
 use tombolo_spec::Ceiling;
 
+use super::ApiError;
 use super::apps::tenant;
-use super::routes::{Parts, name};
-use super::types::{CellStatus, CreateToken, NodeStatus, Tenant, Token};
-use super::{Answer, ApiError, json, read};
+use super::call::Call;
+use super::routes::name;
+use super::types::{CellStatus, CreateToken, NodeStatus, Nothing, Tenant, Token};
 use crate::ceilings::MachineCeiling;
-use crate::db::{Bearer, UnknownRole};
+use crate::db::{Bearer, UnknownRole, token_name};
 use crate::supervise::Node;
 
-pub(super) async fn node(node: Rc<Node>, _: Parts, _: Request<Incoming>) -> Answer {
+pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
+    let node = &call.node;
     let state = &node.options.dirs.state;
     let disk = rustix::fs::statvfs(state).map_err(|error| ApiError::internal(error.to_string()))?;
-    json(&NodeStatus {
+    Ok(NodeStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         gateway: node.gateway_pid(),
+        egress: node.egress_pid(),
         listen: node.addresses.iter().map(ToString::to_string).collect(),
         state: state.display().to_string(),
         disk_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
@@ -31,7 +31,7 @@ pub(super) async fn node(node: Rc<Node>, _: Parts, _: Request<Incoming>) -> Answ
         },
         cgroups: node.groups.describe(),
         apps: node.with_state(|state| state.apps().count()),
-        cells: cells(&node),
+        cells: cells(node),
     })
 }
 
@@ -53,28 +53,31 @@ fn cells(node: &Node) -> Vec<CellStatus> {
     })
 }
 
-pub(super) async fn tenants(node: Rc<Node>, _: Parts, _: Request<Incoming>) -> Answer {
-    let names = node.db.borrow().tenants()?;
-    json(&names)
+pub(super) async fn tenants(call: Call) -> Result<Vec<String>, ApiError> {
+    Ok(call.node.db.borrow().tenants()?)
 }
 
-pub(super) async fn put_tenant(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
-    let name = name(&parts, 0)?;
-    let tenant: Tenant = read(request).await?;
+pub(super) async fn put_tenant(call: Call, tenant: Tenant) -> Result<Nothing, ApiError> {
+    let name = name(&call.parts, 0)?;
     if let Some(text) = &tenant.ceiling {
         Ceiling::parse(text, "ceiling.toml")
             .map_err(|problems| ApiError::bad_request(problems.to_string()))?;
     }
-    node.db.borrow_mut().put_tenant(&name, tenant.ceiling.as_deref())?;
-    json(&serde_json::json!({}))
+    call.node.db.borrow_mut().put_tenant(&name, tenant.ceiling.as_deref())?;
+    let under =
+        if tenant.ceiling.is_some() { "with a ceiling of its own" } else { "without a ceiling of its own" };
+    call.note(under.to_owned());
+    Ok(Nothing {})
 }
 
-pub(super) async fn create_token(node: Rc<Node>, parts: Parts, request: Request<Incoming>) -> Answer {
-    let tenant = tenant(&node, &parts)?;
-    let create: CreateToken = read(request).await?;
+pub(super) async fn create_token(call: Call, create: CreateToken) -> Result<Token, ApiError> {
+    let tenant = tenant(&call)?;
     let role = create.role.parse().map_err(|error: UnknownRole| ApiError::bad_request(error.to_string()))?;
     let expires =
         create.expires_seconds.map(|seconds| SystemTime::now().checked_add(Duration::from_secs(seconds)));
-    let token = node.db.borrow_mut().create_token(&Bearer { tenant, role }, expires.flatten())?;
-    json(&Token { token })
+    let expires = expires.flatten();
+    let token = call.node.db.borrow_mut().create_token(&Bearer { tenant, role }, expires)?;
+    let until = create.expires_seconds.map_or("".to_owned(), |seconds| format!(" for {seconds} s"));
+    call.note(format!("{}, for {role}{until}", token_name(&token)));
+    Ok(Token { token })
 }

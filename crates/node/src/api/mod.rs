@@ -6,13 +6,18 @@
 
 mod apps;
 mod artifacts;
+mod call;
 mod caller;
+mod change;
 mod error;
+mod events;
+mod grants;
 mod invoke;
 mod logs;
 mod machine;
 mod openapi;
 mod routes;
+mod stats;
 pub mod types;
 
 use std::convert::Infallible;
@@ -41,8 +46,6 @@ pub use openapi::document;
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 64;
-/// The largest JSON document that is taken, in bytes.
-const JSON_BYTES_MAX: usize = 4 << 20;
 /// Names under which the API may be asked for; there is no other host behind the socket.
 const HOSTS: [&str; 2] = ["tombolo", "localhost"];
 
@@ -83,10 +86,11 @@ async fn accept(node: Rc<Node>, own: UnixListener, remote: Option<TcpListener>) 
     loop {
         tokio::select! {
             accepted = own.accept() => match accepted {
-                Ok((stream, _)) if may_connect(&stream) => {
-                    tokio::task::spawn_local(serve(Rc::clone(&node), Caller::Owner, stream, Rc::clone(&places)));
+                Ok((stream, _)) => {
+                    if let Some(owner) = owner(&stream) {
+                        tokio::task::spawn_local(serve(Rc::clone(&node), owner, stream, Rc::clone(&places)));
+                    }
                 }
-                Ok(_) => {}
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             accepted = accept_remote(remote.as_ref()) => match accepted {
@@ -108,9 +112,10 @@ async fn accept_remote(listener: Option<&TcpListener>) -> io::Result<TcpStream> 
 }
 
 /// The node's own user, and root.
-fn may_connect(stream: &UnixStream) -> bool {
+fn owner(stream: &UnixStream) -> Option<Caller> {
     let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+    let uid = stream.peer_cred().ok()?.uid();
+    (uid == own || uid == 0).then_some(Caller::Owner { uid })
 }
 
 async fn serve<S>(node: Rc<Node>, caller: Caller, stream: S, places: Rc<Semaphore>)
@@ -149,24 +154,6 @@ fn refused_origin(node: &Node, request: &Request<Incoming>) -> Option<ApiError> 
     (!known).then(|| ApiError::forbidden("this API answers to the host name tombolo, or to its address"))
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Answer {
-    let text = serde_json::to_vec(value).map_err(|error| ApiError::internal(error.to_string()))?;
-    let mut response = Response::new(full(text));
-    let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
-    Ok(response)
-}
-
 fn full(bytes: impl Into<Bytes>) -> Body {
     http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
-
-/// Reads a JSON document from a request.
-async fn read<T: serde::de::DeserializeOwned>(request: Request<Incoming>) -> Result<T, ApiError> {
-    let body = http_body_util::Limited::new(request.into_body(), JSON_BYTES_MAX).collect().await;
-    let body =
-        body.map_err(|error| ApiError::bad_request(format!("the request's body: {error}")))?.to_bytes();
-    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    serde_json::from_slice(body)
-        .map_err(|error| ApiError::bad_request(format!("the request's body: {error}")))
 }

@@ -1,4 +1,7 @@
 //! Every route of the API, in one table: what is served, and what the document says.
+//!
+//! The types in the table are those of the handlers: what is read, what is answered and what the document promises
+//! cannot differ.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,10 +9,18 @@ use std::rc::Rc;
 
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
 use tombolo_spec::Name;
 
+use super::call::{Call, Note, Raw, Reply};
 use super::caller::Caller;
-use super::{Answer, ApiError, apps, artifacts, invoke, logs, machine, openapi};
+use super::change::Change;
+use super::types::{
+    AppStatus, AuditEvent, CreateToken, Deploy, Explanation, FunctionGrants, HistoryRow, NodeStatus, Nothing,
+    Outcome, Rollback, Stats, Tenant, Token,
+};
+use super::{Answer, ApiError, apps, artifacts, events, grants, invoke, logs, machine, openapi, stats};
 use crate::db::Role;
 use crate::supervise::Node;
 
@@ -18,49 +29,104 @@ pub(super) struct Route {
     pub(super) method: Method,
     /// Segments in braces stand for any name.
     pub(super) path: &'static str,
+    /// Keys of the query that mean something.
+    pub(super) keys: &'static [&'static str],
     /// What a token needs, for the tenant in the path or for the whole node.
     pub(super) needs: Role,
     pub(super) summary: &'static str,
+    /// The document that is sent, where one is.
+    pub(super) takes: fn(&mut SchemaGenerator) -> Option<Schema>,
+    /// The media type of the answer, and what it holds.
+    pub(super) gives: fn(&mut SchemaGenerator) -> (&'static str, Schema),
+    /// The word for it in the audit log, for what changes something.
+    pub(super) audit: Option<&'static str>,
     handler: Handler,
 }
 
-/// The parts of a path that stood in braces, in order.
-pub(super) type Parts = Vec<String>;
-type Handler = fn(Rc<Node>, Parts, Request<Incoming>) -> Pin<Box<dyn Future<Output = Answer>>>;
+type Handler = fn(Call) -> Pin<Box<dyn Future<Output = Answer>>>;
 
 macro_rules! routes {
-    ($($method:ident $path:literal $needs:ident $summary:literal $handler:path;)*) => {
+    ($($method:ident $path:literal $(?$key:ident)* $needs:ident $summary:literal $handler:path $([$body:ty])? => $reply:ty $(, $audit:literal)?;)*) => {
         /// Every route.
         pub(super) fn routes() -> Vec<Route> {
             vec![$(Route {
                 method: Method::$method,
                 path: $path,
+                keys: &[$(stringify!($key)),*],
                 needs: Role::$needs,
                 summary: $summary,
-                handler: |node, parts, request| Box::pin($handler(node, parts, request)),
+                takes: |_generator| routes!(@schema _generator $($body)?),
+                gives: <$reply as Reply>::described,
+                audit: routes!(@audit $($audit)?),
+                handler: |call| Box::pin(async move {
+                    let reply: Result<$reply, ApiError> = routes!(@handle $handler, call $(, $body)?);
+                    reply?.into_answer()
+                }),
             }),*]
         }
     };
+    (@audit) => { None };
+    (@audit $audit:literal) => { Some($audit) };
+    (@schema $generator:ident) => { None };
+    (@schema $generator:ident $body:ty) => { Some($generator.subschema_for::<$body>()) };
+    (@handle $handler:path, $call:ident) => { $handler($call).await };
+    (@handle $handler:path, $call:ident, $body:ty) => {{
+        let (call, body) = $call.json::<$body>().await?;
+        $handler(call, body).await
+    }};
 }
 
 routes! {
-    GET "/v1/openapi.json" Read "This document" openapi::get;
-    GET "/v1/node" Admin "The node, its cells and the kernel's walls around them" machine::node;
-    GET "/v1/tenants" Admin "The names of all tenants" machine::tenants;
-    PUT "/v1/tenants/{tenant}" Admin "Add a tenant, or give one another ceiling" machine::put_tenant;
-    GET "/v1/apps" Admin "All apps of all tenants" apps::all;
-    GET "/v1/tenants/{tenant}/apps" Read "All apps of a tenant" apps::of_tenant;
-    GET "/v1/tenants/{tenant}/apps/{app}" Read "One app" apps::one;
-    PUT "/v1/tenants/{tenant}/apps/{app}" Deploy "Deploy a revision and wait until it serves or has failed" apps::deploy;
-    DELETE "/v1/tenants/{tenant}/apps/{app}" Deploy "Remove an app with all its revisions" apps::remove;
-    GET "/v1/tenants/{tenant}/apps/{app}/revisions" Read "The revisions that are kept, the newest first" apps::history;
-    POST "/v1/tenants/{tenant}/apps/{app}/rollback" Deploy "Serve an older revision again and wait until it does" apps::rollback;
-    GET "/v1/tenants/{tenant}/apps/{app}/logs" Read "The last lines (?lines=100), and those to come (?follow=true)" logs::get;
-    POST "/v1/tenants/{tenant}/apps/{app}/functions/{function}/invoke" Deploy "Call a function with an event; the body is its data" invoke::post;
-    PUT "/v1/artifacts/{digest}" Deploy "Send an artifact, named by its SHA-256" artifacts::put;
-    HEAD "/v1/artifacts/{digest}" Deploy "Whether an artifact is there" artifacts::head;
-    POST "/v1/tenants/{tenant}/tokens" Admin "Make a token for a tenant; it is said once" machine::create_token;
+    GET "/v1/openapi.json" Read "This document"
+        openapi::get => Value;
+    GET "/v1/node" Admin "The node, its cells and the kernel's walls around them"
+        machine::node => NodeStatus;
+    GET "/v1/tenants" Admin "The names of all tenants"
+        machine::tenants => Vec<String>;
+    PUT "/v1/tenants/{tenant}" Admin "Add a tenant, or give one another ceiling"
+        machine::put_tenant [Tenant] => Nothing, "tenant";
+    GET "/v1/apps" Admin "All apps of all tenants"
+        apps::all => Vec<AppStatus>;
+    GET "/v1/tenants/{tenant}/apps" Read "All apps of a tenant"
+        apps::of_tenant => Vec<AppStatus>;
+    GET "/v1/tenants/{tenant}/apps/{app}" Read "One app"
+        apps::one => AppStatus;
+    PUT "/v1/tenants/{tenant}/apps/{app}" Deploy "Deploy a revision and wait until it serves or has failed"
+        apps::deploy [Deploy] => Outcome, "deploy";
+    DELETE "/v1/tenants/{tenant}/apps/{app}" Deploy "Remove an app with all its revisions"
+        apps::remove => Nothing, "remove";
+    GET "/v1/tenants/{tenant}/apps/{app}/revisions" Read "The revisions that are kept, the newest first"
+        apps::history => Vec<HistoryRow>;
+    POST "/v1/tenants/{tenant}/apps/{app}/rollback" Deploy "Serve an older revision again and wait until it does"
+        apps::rollback [Rollback] => Outcome, "rollback";
+    GET "/v1/tenants/{tenant}/apps/{app}/logs" ?lines ?follow Read "The last lines, and with follow=true those to come"
+        logs::get => Raw;
+    POST "/v1/tenants/{tenant}/apps/{app}/functions/{function}/invoke" Deploy "Call a function with an event; the body is its data"
+        invoke::post => Raw;
+    GET "/v1/tenants/{tenant}/apps/{app}/grants" Read "What an app's grants were used for, what was refused, and the smallest that would do"
+        grants::get => Vec<FunctionGrants>;
+    GET "/v1/events" ?count ?app Admin "The newest events of the audit log"
+        events::all => Vec<AuditEvent>;
+    GET "/v1/events/{event}" Admin "An event, or the refusal in a request: what happened and what to do"
+        events::one => Explanation;
+    GET "/v1/tenants/{tenant}/events" ?count ?app Read "The newest events of a tenant's audit log"
+        events::of_tenant => Vec<AuditEvent>;
+    GET "/v1/tenants/{tenant}/events/{event}" Read "One of them: what happened and what to do"
+        events::one_of_tenant => Explanation;
+    GET "/v1/stats" ?over Admin "Requests, latencies, processors, memory and refusals; rates over so many milliseconds"
+        stats::all => Stats;
+    GET "/v1/tenants/{tenant}/stats" ?over Read "The same of a tenant"
+        stats::of_tenant => Stats;
+    PUT "/v1/artifacts/{digest}" Deploy "Send an artifact, named by its SHA-256"
+        artifacts::put => Nothing;
+    HEAD "/v1/artifacts/{digest}" Deploy "Whether an artifact is there"
+        artifacts::head => Raw;
+    POST "/v1/tenants/{tenant}/tokens" Admin "Make a token for a tenant; it is said once"
+        machine::create_token [CreateToken] => Token, "token";
 }
+
+/// The parts of a path that stood in braces, in order.
+pub(super) type Parts = Vec<String>;
 
 /// Finds the route of a request and has it answered.
 pub(super) async fn dispatch(node: Rc<Node>, caller: Caller, request: Request<Incoming>) -> Answer {
@@ -69,8 +135,11 @@ pub(super) async fn dispatch(node: Rc<Node>, caller: Caller, request: Request<In
     for route in routes() {
         let Some(parts) = matches(route.path, &path) else { continue };
         if route.method == *request.method() {
-            caller.may(&node, &route, &parts, &request)?;
-            return (route.handler)(node, parts, request).await;
+            let by = caller.may(&node, &route, &parts, &request)?;
+            let note = Note::default();
+            let change = Change::begins(&node, &route, &parts, by, &note);
+            let answer = (route.handler)(Call::new(node, parts, request, note)).await;
+            return change.ends(answer);
         }
         other_method = true;
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tombolo_spec::{Digest, Isolation, Name};
 
@@ -15,9 +16,10 @@ use crate::reconcile::{App, AppId, Record, Revision};
 const REVISIONS_MAX: usize = 20;
 
 /// One revision, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryRow {
     /// Its number.
+    #[schemars(with = "u64")]
     pub revision: Revision,
     /// The manifest's version.
     pub version: String,

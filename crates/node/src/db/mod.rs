@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use apps::HistoryRow;
 pub use open::Recovered;
-pub use tokens::{Bearer, Role, UnknownRole};
+pub use tokens::{Bearer, Role, UnknownRole, token_name};
 
 use crate::disk::Reserve;
 use crate::reconcile::Revision;

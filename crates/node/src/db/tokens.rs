@@ -70,6 +70,12 @@ impl Db {
     }
 }
 
+/// What a token is called where people may see it: the beginning of its hash.
+pub fn token_name(token: &str) -> String {
+    let digits: String = hash(token).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("token {digits}")
+}
+
 fn hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }

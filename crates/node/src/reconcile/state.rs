@@ -85,6 +85,18 @@ impl State {
         self.homes.iter().flat_map(|(id, home)| home.apps.iter().map(|(name, app)| (id.app_id(name), app)))
     }
 
+    /// Those who have apps or cells.
+    pub fn tenants(&self) -> Vec<Name> {
+        let mut names: Vec<_> = self.homes.keys().map(|id| id.tenant.clone()).collect();
+        names.dedup();
+        names
+    }
+
+    /// The cells that the gateway is to send a tenant's requests to.
+    pub fn routed_cells(&self, tenant: &Name) -> Vec<CellId> {
+        self.homes_of(tenant).filter_map(|(_, home)| home.routed()).collect()
+    }
+
     /// An app.
     pub fn app(&self, id: &AppId) -> Option<&App> {
         self.home_of(id)?.apps.get(&id.app)

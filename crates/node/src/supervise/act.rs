@@ -9,6 +9,8 @@ use tombolo_spec::Name;
 use super::cell::CellProcess;
 use super::node::Node;
 use super::verify::verify;
+use crate::audit::AuditEvent;
+use crate::observe;
 use crate::reconcile::{Action, AppId, CellId, Event, Exit, Record, Revision};
 use crate::wire::CellOrder;
 
@@ -22,7 +24,7 @@ impl Node {
             Action::Route { version, table } => self.route(version, &table),
             Action::Drain { cell } => {
                 if let Some(process) = self.process(cell) {
-                    tokio::task::spawn_local(async move { process.drain().await });
+                    tokio::task::spawn_local(drain(Rc::clone(self), process));
                 }
             }
             Action::Kill { cell } => {
@@ -47,7 +49,10 @@ impl Node {
         });
         match started {
             Ok(process) => drop(self.cells.borrow_mut().insert(cell, process)),
-            Err(exit) => self.tell(Event::Exited { cell, exit }),
+            Err(exit) => {
+                self.egress.leave(cell);
+                self.tell(Event::Exited { cell, exit });
+            }
         }
     }
 
@@ -96,6 +101,9 @@ impl Node {
 
     fn record(self: &Rc<Self>, record: Record) {
         let recorded = self.db.borrow_mut().record(&record);
+        if recorded.is_ok() {
+            self.record_event(came_of(&record));
+        }
         match (&record, recorded) {
             (Record::Good { .. }, Ok(())) => {}
             (Record::Failed { app, revision, reason }, Ok(())) => {
@@ -106,5 +114,27 @@ impl Node {
                 self.tell(Event::NotRecorded(record));
             }
         }
+    }
+}
+
+/// What the cell observed is kept before it goes.
+async fn drain(node: Rc<Node>, process: Rc<CellProcess>) {
+    let observed = observe::ask(&process.sockets.admin).await;
+    node.past.keep(&process.tenant, observed);
+    process.drain().await;
+}
+
+/// What became of a revision, for the audit log.
+fn came_of(record: &Record) -> AuditEvent {
+    let (word, revision, reason) = match record {
+        Record::Good { revision, .. } => ("serving", revision, None),
+        Record::Failed { revision, reason, .. } => ("failed", revision, Some(reason.clone())),
+    };
+    let AppId { tenant, app } = record.app();
+    AuditEvent {
+        app: Some(app.to_string()),
+        revision: Some(revision.0),
+        reason,
+        ..AuditEvent::new(word, tenant)
     }
 }

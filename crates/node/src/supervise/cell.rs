@@ -1,6 +1,6 @@
 //! One cell: its sockets, its process, what it says.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,6 +19,7 @@ use tombolo_spec::Name;
 use super::children::{Running, channel, how, this_program};
 use super::groups::Group;
 use super::node::Node;
+use crate::audit::AuditEvent;
 use crate::logs::{LINE_BYTES_MAX, app_of};
 use crate::reconcile::{CellId, Event, Exit};
 use crate::wire::{CELL_COMMAND, CellOrder, CellSaid, DRAIN, SOCKETS};
@@ -27,6 +28,9 @@ use crate::wire::{CELL_COMMAND, CellOrder, CellSaid, DRAIN, SOCKETS};
 const FAILURES_MAX: u32 = 3;
 /// What a cell logs when a request failed by the app's own fault.
 const FAILURES: [&str; 3] = ["\"refusal\":\"trap\"", "\"refusal\":\"limit\"", "\"refusal\":\"guest-http\""];
+
+/// Variables that say where this machine's certificates are: whom outgoing TLS trusts.
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// A cell that runs.
 #[derive(Debug)]
@@ -39,6 +43,7 @@ pub(super) struct CellProcess {
     /// Requests that failed, of each app that had none that succeeded.
     failures: RefCell<BTreeMap<String, Option<u32>>>,
     failed: RefCell<Option<(Option<String>, String)>>,
+    is_draining: Cell<bool>,
     orders: Mutex<OwnedWriteHalf>,
 }
 
@@ -95,11 +100,13 @@ impl CellProcess {
         let (ours, theirs) = channel()?;
         let mut command = this_program(CELL_COMMAND);
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.envs(CERTIFICATES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         let group = node.groups.cell(cell);
         let (running, streams) = node.children.start_in(group.cgroup.as_ref(), command)?;
         // Theirs must be closed here, or the end of the cell would not end the socket.
-        let listeners: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
-        send_fds(&ours, SOCKETS, &listeners)?;
+        let broker = node.egress.join(cell, tenant, order)?;
+        let given: Vec<_> = listeners.iter().chain(&broker).map(AsFd::as_fd).collect();
+        send_fds(&ours, SOCKETS, &given)?;
         let order = serde_json::to_string(order).map_err(io::Error::from)?;
         ours.set_nonblocking(true)?;
         let (said, orders) = tokio::net::UnixStream::from_std(ours)?.into_split();
@@ -111,6 +118,7 @@ impl CellProcess {
             group,
             failures: RefCell::default(),
             failed: RefCell::default(),
+            is_draining: Cell::new(false),
             orders: Mutex::new(orders),
         });
         if let Some(log) = streams.stderr {
@@ -125,6 +133,7 @@ impl CellProcess {
 
     /// Asks it to answer what has begun and end.
     pub(super) async fn drain(&self) {
+        self.is_draining.set(true);
         self.say(DRAIN).await;
     }
 
@@ -161,6 +170,10 @@ impl CellProcess {
         let status = self.group.took_too_much().unwrap_or(status);
         let (culprit, reason) = self.failed.take().unwrap_or((None, status));
         node.logs.borrow_mut().add(&self.tenant, &format!("cell {cell}: {reason}"));
+        if !self.is_draining.get() && !node.is_ending() {
+            let ended = AuditEvent::new("ended", &self.tenant);
+            node.record_event(AuditEvent { reason: Some(format!("cell {cell}: {reason}")), ..ended });
+        }
         node.forget_cell(cell);
         let culprit = culprit.and_then(|app| app.parse().ok());
         node.tell(Event::Exited { cell, exit: Exit { culprit, reason } });
@@ -178,7 +191,10 @@ impl CellProcess {
             }
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end();
-            node.logs.borrow_mut().add(&self.tenant, text);
+            match AuditEvent::refused(&self.tenant, text).and_then(|refused| node.record_event(refused)) {
+                Some(id) => node.logs.borrow_mut().add(&self.tenant, &named(text, &id)),
+                None => node.logs.borrow_mut().add(&self.tenant, text),
+            }
             if let Some((app, reason)) = self.judge(text)
                 && node.is_on_trial(&self.tenant, app)
             {
@@ -202,5 +218,13 @@ impl CellProcess {
         let count = count.as_mut()?;
         *count += 1;
         (*count >= FAILURES_MAX).then(|| (app, format!("its first {count} requests all failed; see the log")))
+    }
+}
+
+/// A line of a cell's log with the name under which its event can be explained.
+fn named(line: &str, id: &str) -> String {
+    match line.strip_prefix('{') {
+        Some(rest) => format!("{{\"id\":\"{id}\",{rest}"),
+        None => line.to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 mod act;
 mod cell;
 mod children;
+mod egress;
 mod gateway;
 mod groups;
 mod node;

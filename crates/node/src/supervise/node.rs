@@ -4,21 +4,25 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore, watch};
-use tombolo_spec::{Ceiling, Isolation, Name};
+use tombolo_spec::{Ceiling, Isolation, Name, Observed};
 
 use super::cell::CellProcess;
 use super::children::Children;
+use super::egress::Egress;
 use super::gateway::Gateway;
 use super::groups::Groups;
+use crate::audit::{Audit, AuditEvent, Recorded};
 use crate::ceilings::MachineCeiling;
 use crate::db::{Db, Release};
 use crate::dirs::Dirs;
 use crate::disk::Artifacts;
 use crate::logs::Logs;
+use crate::observe::{self, Past};
 use crate::reconcile::{AppId, CellId, Event, Policy, Revision, State, Time, step};
 use crate::release::{Checked, check};
 
@@ -50,6 +54,9 @@ pub struct Node {
     pub(crate) artifacts: Artifacts,
     pub(crate) ceiling: MachineCeiling,
     pub(crate) logs: RefCell<Logs>,
+    pub(crate) audit: Audit,
+    /// What cells observed that are gone.
+    pub(crate) past: Past,
     pub(crate) addresses: Vec<SocketAddr>,
     /// Grows with each event: who waits for something looks again.
     pub(crate) changed: watch::Sender<u64>,
@@ -59,6 +66,7 @@ pub struct Node {
     pub(crate) groups: Groups,
     pub(super) cells: RefCell<BTreeMap<CellId, Rc<CellProcess>>>,
     pub(super) gateway: RefCell<Option<Gateway>>,
+    pub(super) egress: Egress,
     pub(super) classes: RefCell<BTreeMap<(AppId, Revision), Vec<String>>>,
     pub(super) verify_places: Semaphore,
     pub(super) timer: Notify,
@@ -77,6 +85,7 @@ impl Node {
         (listeners, addresses): (Vec<OwnedFd>, Vec<SocketAddr>),
         state: State,
     ) -> Rc<Node> {
+        let audit = Audit::new(options.dirs.audit());
         Rc::new(Node {
             groups: Groups::new(&options),
             options,
@@ -84,6 +93,8 @@ impl Node {
             artifacts,
             ceiling,
             logs: RefCell::default(),
+            audit,
+            past: Past::default(),
             addresses,
             changed: watch::Sender::new(0),
             state: RefCell::new(state),
@@ -91,6 +102,7 @@ impl Node {
             children: Children::default(),
             cells: RefCell::default(),
             gateway: RefCell::default(),
+            egress: Egress::default(),
             classes: RefCell::default(),
             verify_places: Semaphore::new(VERIFY_MAX),
             timer: Notify::new(),
@@ -149,10 +161,14 @@ impl Node {
 
     /// Checks a release against today's ceilings.
     pub(crate) fn check(&self, tenant: &Name, release: &Release) -> Result<Checked, String> {
+        check(release, &self.ceiling, self.tenant_ceiling(tenant)?.as_ref())
+    }
+
+    /// The ceiling of a tenant that has one of its own.
+    pub(crate) fn tenant_ceiling(&self, tenant: &Name) -> Result<Option<Ceiling>, String> {
         let text = self.db.borrow().ceiling(tenant).map_err(|error| error.to_string())?;
         let ceiling = text.map(|text| Ceiling::parse(&text, "ceiling.toml")).transpose();
-        let ceiling = ceiling.map_err(|problems| format!("the tenant's ceiling: {problems}"))?;
-        check(release, &self.ceiling, ceiling.as_ref())
+        ceiling.map_err(|problems| format!("the tenant's ceiling: {problems}"))
     }
 
     pub(super) fn keep_classes(&self, app: &AppId, revision: Revision, classes: Vec<String>) {
@@ -166,6 +182,7 @@ impl Node {
 
     pub(super) fn forget_cell(&self, cell: CellId) {
         self.cells.borrow_mut().remove(&cell);
+        self.egress.leave(cell);
     }
 
     pub(super) fn begin_to_end(&self) {
@@ -176,12 +193,50 @@ impl Node {
         self.is_ending.get()
     }
 
-    /// The control socket and the socket for metrics of the cell that serves an app.
-    pub(crate) fn sockets(&self, app: &AppId) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
+    /// The control socket of the cell that serves an app.
+    pub(crate) fn control_socket(&self, app: &AppId) -> Option<PathBuf> {
         let cell = self.with_state(|state| state.routed(app))?;
+        Some(self.cells.borrow().get(&cell)?.sockets.control.clone())
+    }
+
+    /// The cells that serve a tenant.
+    fn serving(&self, tenant: &Name) -> Vec<Rc<CellProcess>> {
+        let serving = self.with_state(|state| state.routed_cells(tenant));
         let cells = self.cells.borrow();
-        let sockets = &cells.get(&cell)?.sockets;
-        Some((sockets.control.clone(), sockets.admin.clone()))
+        serving.iter().filter_map(|cell| cells.get(cell).cloned()).collect()
+    }
+
+    /// The processes of the cells that serve a tenant.
+    pub(crate) fn cell_pids(&self, tenant: &Name) -> Vec<u32> {
+        self.serving(tenant).iter().map(|cell| cell.pid).collect()
+    }
+
+    /// What a tenant's functions did since the node started; nothing while none of its cells serves.
+    pub(crate) async fn observed(&self, tenant: &Name) -> Vec<Observed> {
+        let cells = self.serving(tenant);
+        let mut now = Vec::new();
+        for cell in &cells {
+            now.extend(observe::ask(&cell.sockets.admin).await);
+        }
+        if !cells.is_empty() {
+            self.past.add_to(tenant, &mut now);
+        }
+        now
+    }
+
+    /// Writes an event down; its name, if it has one then.
+    pub(crate) fn record_event(&self, event: AuditEvent) -> Option<String> {
+        match self.audit.record(event) {
+            Recorded::As(id) => Some(id),
+            Recorded::Failing(error) => {
+                self.say(&format!(
+                    "the audit log in {} cannot be written: {error}; what happens until it can is not in it",
+                    self.options.dirs.audit().display()
+                ));
+                None
+            }
+            Recorded::Missed | Recorded::StillFailing => None,
+        }
     }
 
     /// The process of each cell, with its tenant and the kernel's walls around it.
@@ -196,6 +251,11 @@ impl Node {
     /// The gateway's process, if it runs.
     pub(crate) fn gateway_pid(&self) -> Option<u32> {
         self.gateway.borrow().as_ref().map(|gateway| gateway.pid)
+    }
+
+    /// The process that makes connections for cells, if it runs.
+    pub(crate) fn egress_pid(&self) -> Option<u32> {
+        self.egress.pid()
     }
 
     /// Says something to the operator.

@@ -12,9 +12,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tombolo_gateway::wire::Order;
 
-use super::gateway;
 use super::node::{Node, Options};
 use super::notify::{keep_watchdog, notify};
+use super::{egress, gateway};
 use crate::api;
 use crate::ceilings::{CeilingError, MachineCeiling};
 use crate::db::{Db, DbError};
@@ -88,6 +88,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), St
         });
         tokio::task::spawn_local(tick(Rc::clone(&node)));
         tokio::task::spawn_local(gateway::keep(Rc::clone(&node)));
+        tokio::task::spawn_local(egress::keep(Rc::clone(&node)));
         let api = tokio::task::spawn_local(api);
         ready(&node.addresses);
         notify("READY=1");
@@ -132,6 +133,8 @@ async fn end(node: &Rc<Node>) {
         for cell in cells {
             cell.drain().await;
         }
+        until(|| node.cells.borrow().is_empty()).await;
+        node.egress.end();
         until(|| node.children.count() == 0).await;
     };
     // Whoever is left dies with this process.

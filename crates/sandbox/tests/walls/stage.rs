@@ -5,13 +5,13 @@ use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 
 use crate::act::call;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use tempfile::TempDir;
-use tombolo_sandbox::{Access, FileRule, Network, Policy};
+use tombolo_sandbox::{Access, FileRule, Network, Policy, send_fds};
 
 pub(crate) const SECRET: &str = "the canary's secret";
 
@@ -29,6 +29,10 @@ pub(crate) struct Stage {
     /// The front's network namespace.
     pub(crate) net: File,
     pub(crate) segment: Segment,
+    /// What the listener `tcp` was sent to.
+    pub(crate) mail: UnixStream,
+    /// A datagram socket that leads to `udp`, and could lead elsewhere.
+    pub(crate) led: UdpSocket,
 }
 
 impl Stage {
@@ -41,6 +45,7 @@ impl Stage {
         let open = |name| openat(CWD, root.path().join(name), OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
         let front = std::process::id();
         let name = SocketAddr::from_abstract_name(format!("tombolo-sentinel-{front}"))?;
+        let (mail, from) = UnixStream::pair()?;
         let stage = Stage {
             read_only: open("ro")?,
             read_write: open("rw")?,
@@ -52,8 +57,12 @@ impl Stage {
             front,
             net: File::open("/proc/self/ns/net")?,
             segment: Segment::new(front)?,
+            mail,
+            led: UdpSocket::bind("127.0.0.1:0")?,
             root,
         };
+        stage.led.connect(stage.udp.local_addr()?)?;
+        send_fds(&from, b"listener", &[stage.tcp.as_fd()])?;
         stage.tcp.set_nonblocking(true)?;
         stage.udp.set_nonblocking(true)?;
         stage.unix.set_nonblocking(true)?;

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// One access that a guest attempts, or that a host prepares for it; what [`super::Grant::permits`] decides on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Request<'a> {
     /// A file or folder of this machine, absolute or relative like the grants it is compared with.
     Dir {

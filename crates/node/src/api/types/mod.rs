@@ -1,13 +1,24 @@
 //! What the API takes and gives, as JSON.
 
+mod observed;
+
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::db::HistoryRow;
+pub use observed::{
+    AuditEvent, CeilingSays, Explanation, FunctionGrants, FunctionStats, GrantSeen, ProcessStats,
+    RefusedSeen, Stats,
+};
+
+/// Nothing but that it was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Nothing {}
 
 /// A deploy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deploy {
     /// The text of `tombolo.toml`.
@@ -20,7 +31,7 @@ pub struct Deploy {
 }
 
 /// What came of a deploy or a rollback.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// The app.
     pub app: String,
@@ -39,7 +50,7 @@ pub struct Outcome {
 }
 
 /// A rollback.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollback {
     /// To which revision; to the one before, if none is named.
@@ -48,7 +59,7 @@ pub struct Rollback {
 }
 
 /// An app.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AppStatus {
     /// Whose it is.
     pub tenant: String,
@@ -72,7 +83,7 @@ pub struct AppStatus {
 }
 
 /// The node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeStatus {
     /// The program's version.
     pub version: String,
@@ -80,6 +91,8 @@ pub struct NodeStatus {
     pub pid: u32,
     /// The gateway's process, if it runs.
     pub gateway: Option<u32>,
+    /// The process that makes connections for cells, if one runs.
+    pub egress: Option<u32>,
     /// Where the gateway listens.
     pub listen: Vec<String>,
     /// Where state is kept.
@@ -98,7 +111,7 @@ pub struct NodeStatus {
 }
 
 /// A cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CellStatus {
     /// Its number.
     pub cell: u64,
@@ -115,7 +128,7 @@ pub struct CellStatus {
 }
 
 /// A tenant that is added or changed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
     /// The text of its `ceiling.toml`; without one, the machine's ceiling is its own.
@@ -124,7 +137,7 @@ pub struct Tenant {
 }
 
 /// A token to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
     /// `read`, `deploy` or `admin`.
@@ -135,14 +148,14 @@ pub struct CreateToken {
 }
 
 /// A token, said once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
     /// For `Authorization: Bearer …`.
     pub token: String,
 }
 
 /// Why a request was not fulfilled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Error {
     /// For people.
     pub error: String,
