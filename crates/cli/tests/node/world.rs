@@ -300,19 +300,20 @@ pub(crate) struct App {
     pub(crate) version: &'static str,
     pub(crate) on: &'static str,
     pub(crate) grants: &'static str,
+    pub(crate) isolation: &'static str,
     pub(crate) wat: String,
 }
 
 impl App {
     /// Answers `text` on every path below `/NAME/`.
     pub(crate) fn saying(name: &'static str, on: &'static str, text: &str) -> App {
-        App { tenant: "default", name, version: "1", on, grants: "", wat: saying(text) }
+        App { tenant: "default", name, version: "1", on, grants: "", isolation: "tenant", wat: saying(text) }
     }
 
     fn write(&self) -> TempDir {
-        let App { name, version, on, grants, .. } = self;
+        let App { name, version, on, grants, isolation, .. } = self;
         let manifest = format!(
-            "name = \"{name}\"\nversion = \"{version}\"\n[functions.web]\ncomponent = \"web.wat\"\non = [\"{on}\"]\ngrants = [{grants}]\n"
+            "name = \"{name}\"\nversion = \"{version}\"\nisolation = \"{isolation}\"\n[functions.web]\ncomponent = \"web.wat\"\non = [\"{on}\"]\ngrants = [{grants}]\n"
         );
         crate::common::folder(&[("tombolo.toml", &manifest), ("web.wat", &self.wat)])
     }

@@ -30,7 +30,7 @@ pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
             MachineCeiling::Usual => "usual".to_owned(),
         },
         cgroups: node.groups.describe(),
-        apps: node.with_state(|state| state.tenants.values().map(|tenant| tenant.apps.len()).sum()),
+        apps: node.with_state(|state| state.apps().count()),
         cells: cells(node),
     })
 }
@@ -39,7 +39,7 @@ fn cells(node: &Node) -> Vec<CellStatus> {
     let processes = node.processes();
     node.with_state(|state| {
         let cells = processes.into_iter().filter_map(|(id, pid, tenant, layers)| {
-            let cell = state.tenants.values().find_map(|tenant| tenant.cells.get(&id))?;
+            let cell = state.cell(id)?;
             Some(CellStatus {
                 cell: id.0,
                 tenant,

@@ -79,10 +79,12 @@ impl Node {
         })
     }
 
-    fn route(&self, version: u64, table: &BTreeMap<Name, CellId>) {
-        let cells = table
-            .iter()
-            .map(|(tenant, cell)| CellRoutes { cell: cell.0, routes: self.routes(tenant, *cell) });
+    fn route(&self, version: u64, table: &BTreeMap<AppId, CellId>) {
+        let mut cells = BTreeMap::<CellId, Vec<String>>::new();
+        for (app, cell) in table {
+            cells.entry(*cell).or_default().extend(self.routes(app, *cell));
+        }
+        let cells = cells.into_iter().map(|(cell, routes)| CellRoutes { cell: cell.0, routes });
         let table = Table { version, cells: cells.collect() };
         if let Some(gateway) = &*self.gateway.borrow() {
             // A gateway that is gone is started again, and asks again.
@@ -90,18 +92,11 @@ impl Node {
         }
     }
 
-    fn routes(&self, tenant: &Name, cell: CellId) -> Vec<String> {
-        let state = self.state.borrow();
-        let plan =
-            state.tenants.get(tenant).and_then(|tenant| tenant.cells.get(&cell)).map(|cell| &cell.plan);
-        let mut lines = Vec::new();
-        for (name, revision) in plan.into_iter().flatten() {
-            let app = AppId { tenant: tenant.clone(), app: name.clone() };
-            if let Ok((_, checked)) = self.checked(&app, *revision) {
-                lines.extend(checked.routes().map(ToString::to_string));
-            }
-        }
-        lines
+    /// The routes of the revision of an app that a cell has.
+    fn routes(&self, app: &AppId, cell: CellId) -> Vec<String> {
+        let revision = self.with_state(|state| state.cell(cell)?.plan.get(&app.app).copied());
+        let checked = revision.and_then(|revision| self.checked(app, revision).ok());
+        checked.iter().flat_map(|(_, checked)| checked.routes()).map(ToString::to_string).collect()
     }
 
     fn record(self: &Rc<Self>, record: Record) {

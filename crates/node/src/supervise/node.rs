@@ -4,11 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore, watch};
-use tombolo_spec::{Ceiling, Name, Observed};
+use tombolo_spec::{Ceiling, Isolation, Name, Observed};
 
 use super::cell::CellProcess;
 use super::children::Children;
@@ -150,6 +151,14 @@ impl Node {
         Ok((release, checked))
     }
 
+    /// With whom a revision shares a cell.
+    pub(crate) fn isolation(&self, app: &AppId, revision: Revision) -> Isolation {
+        self.db
+            .borrow()
+            .release(app, revision)
+            .map_or_else(|_| Isolation::default(), |release| release.isolation())
+    }
+
     /// Checks a release against today's ceilings.
     pub(crate) fn check(&self, tenant: &Name, release: &Release) -> Result<Checked, String> {
         check(release, &self.ceiling, self.tenant_ceiling(tenant)?.as_ref())
@@ -167,8 +176,8 @@ impl Node {
     }
 
     pub(super) fn is_on_trial(&self, tenant: &Name, app: &str) -> bool {
-        let state = self.state.borrow();
-        state.tenants.get(tenant).and_then(|tenant| tenant.on_trial()).is_some_and(|tried| &**tried == app)
+        let app = app.parse().map(|app| AppId { tenant: tenant.clone(), app });
+        app.is_ok_and(|app| self.with_state(|state| state.is_on_trial(&app)))
     }
 
     pub(super) fn forget_cell(&self, cell: CellId) {
@@ -184,25 +193,34 @@ impl Node {
         self.is_ending.get()
     }
 
-    /// The control socket and the socket for metrics of the cell that serves a tenant.
-    pub(crate) fn sockets(&self, tenant: &Name) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
-        let cell = self.state.borrow().tenants.get(tenant)?.routed()?;
-        let cells = self.cells.borrow();
-        let sockets = &cells.get(&cell)?.sockets;
-        Some((sockets.control.clone(), sockets.admin.clone()))
+    /// The control socket of the cell that serves an app.
+    pub(crate) fn control_socket(&self, app: &AppId) -> Option<PathBuf> {
+        let cell = self.with_state(|state| state.routed(app))?;
+        Some(self.cells.borrow().get(&cell)?.sockets.control.clone())
     }
 
-    /// The process of the cell that serves a tenant.
-    pub(crate) fn cell_pid(&self, tenant: &Name) -> Option<u32> {
-        let cell = self.state.borrow().tenants.get(tenant)?.routed()?;
-        Some(self.cells.borrow().get(&cell)?.pid)
+    /// The cells that serve a tenant.
+    fn serving(&self, tenant: &Name) -> Vec<Rc<CellProcess>> {
+        let serving = self.with_state(|state| state.routed_cells(tenant));
+        let cells = self.cells.borrow();
+        serving.iter().filter_map(|cell| cells.get(cell).cloned()).collect()
+    }
+
+    /// The processes of the cells that serve a tenant.
+    pub(crate) fn cell_pids(&self, tenant: &Name) -> Vec<u32> {
+        self.serving(tenant).iter().map(|cell| cell.pid).collect()
     }
 
     /// What a tenant's functions did since the node started; nothing while none of its cells serves.
     pub(crate) async fn observed(&self, tenant: &Name) -> Vec<Observed> {
-        let Some((_, admin)) = self.sockets(tenant) else { return Vec::new() };
-        let mut now = observe::ask(&admin).await;
-        self.past.add_to(tenant, &mut now);
+        let cells = self.serving(tenant);
+        let mut now = Vec::new();
+        for cell in &cells {
+            now.extend(observe::ask(&cell.sockets.admin).await);
+        }
+        if !cells.is_empty() {
+            self.past.add_to(tenant, &mut now);
+        }
         now
     }
 
