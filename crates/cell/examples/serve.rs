@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use tombolo_cell::{ListenAddress, Listener, Patience, PreparedFunction, ServeOptions};
+use tombolo_cell::{Patience, PreparedFunction, ServeOptions};
 use tombolo_engine::{Engine, EngineOptions, Pooling};
 use tombolo_host::{Template, TemplateParts};
+use tombolo_listen::{ListenAddress, Listener};
 use tombolo_spec::{GrantSet, Limits, Profile};
 
 fn main() -> Result<()> {
@@ -36,6 +37,7 @@ fn main() -> Result<()> {
         engines: vec![engine],
         functions: vec![function],
         listeners: Listener::bind(&address, workers)?,
+        gateway: Vec::new(),
         tls: None,
         control: Vec::new(),
         admin: Vec::new(),

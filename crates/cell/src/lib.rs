@@ -34,7 +34,7 @@ mod serve;
 mod worker;
 
 pub use function::{PrepareError, PreparedFunction};
-pub use listener::{ListenAddress, ListenError, Listener, Patience, Tls, TlsError, TlsFiles, TlsPems};
+pub use listener::Patience;
 pub use observe::{RefusalLog, Traces};
 pub use policy::{needs_network, policy};
 pub use serve::{Drained, Handle, ServeError, ServeOptions, Serving, serve};

@@ -9,10 +9,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tombolo_engine::{Engine, Ticker};
+use tombolo_listen::{Listener, Tls};
 
 use crate::admit::Cell;
 use crate::function::{Generation, PrepareError, PreparedFunction};
-use crate::listener::{Entrance, Listener, Patience, Protocols, Tls};
+use crate::listener::{Entrance, Patience, Protocols};
 use crate::observe::{Counters, Log, SteeringLine, Tracer, Traces};
 use crate::path::DoorKind;
 use crate::worker::{Shared, Worker, drop_finished_instances};
@@ -25,6 +26,8 @@ pub struct ServeOptions {
     pub functions: Vec<PreparedFunction>,
     /// Sockets for everybody.
     pub listeners: Vec<Listener>,
+    /// Sockets for the gateway of a node, which says who asks.
+    pub gateway: Vec<Listener>,
     /// TLS on `listeners`.
     pub tls: Option<Tls>,
     /// Sockets for the node: requests, and events at `/events/<function>`.
@@ -108,6 +111,7 @@ pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
     let (stop, stopped) = watch::channel(false);
     let plan = Arc::new(Plan {
         listeners: options.listeners,
+        gateway: options.gateway,
         tls: options.tls,
         control: options.control,
         admin: options.admin,
@@ -206,6 +210,7 @@ impl Handle {
 /// What every worker listens on.
 struct Plan {
     listeners: Vec<Listener>,
+    gateway: Vec<Listener>,
     tls: Option<Tls>,
     control: Vec<Listener>,
     admin: Vec<Listener>,
@@ -220,9 +225,10 @@ impl Plan {
         };
         let public =
             self.listeners.iter().map(|listener| entrance(listener, DoorKind::Public, self.tls.as_ref()));
+        let gateway = self.gateway.iter().map(|listener| entrance(listener, DoorKind::Gateway, None));
         let control = self.control.iter().map(|listener| entrance(listener, DoorKind::Control, None));
         let admin = self.admin.iter().map(|listener| entrance(listener, DoorKind::Admin, None));
-        public.chain(control).chain(admin).collect()
+        public.chain(gateway).chain(control).chain(admin).collect()
     }
 }
 

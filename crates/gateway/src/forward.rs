@@ -29,7 +29,9 @@ pub(crate) fn full(text: String) -> Body {
 pub(crate) struct Door {
     pub(crate) table: Current,
     pub(crate) pool: Pool,
-    pub(crate) peer: IpAddr,
+    /// Nobody can say who is at the other end of a Unix socket.
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) is_tls: bool,
 }
 
 /// Answers one request, always: with what the cell says or with why it could not.
@@ -44,7 +46,7 @@ async fn forward(door: &Door, mut request: Request<Incoming>) -> Result<Response
     let table = door.table.get();
     let cell = table.find(request.method().as_str(), host(&request)?, request.uri().path())?;
     let authority = request.uri().authority().cloned();
-    headers::to_cell(request.headers_mut(), authority.as_ref(), door.peer);
+    headers::to_cell(request.headers_mut(), authority.as_ref(), door.peer, door.is_tls);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = target(cell, path).map_err(|_| Refusal::BadRequest("its target"))?;
     *request.version_mut() = Version::HTTP_11;

@@ -1,13 +1,15 @@
 //! What node and gateway say to each other: one JSON object a line.
 //!
-//! First comes one byte with the listening sockets as descriptors, then [`Order`]s. Answers are [`Said`].
+//! First come the public listeners, a byte with the sockets of each as descriptors: the byte says how many are still to
+//! come, this one counted. Then come [`Order`]s. Answers are [`Said`].
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tombolo_listen::TlsPems;
 
-/// The byte that carries the listening sockets.
-pub const SOCKETS: &[u8] = b"s";
+/// The public listeners that a gateway has at most.
+pub const LISTENERS_MAX: usize = 255;
 
 /// What the node orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,11 +21,24 @@ pub enum Order {
         cells: PathBuf,
         /// Threads.
         workers: usize,
+        /// How to speak at each of the public listeners, in the order in which they came.
+        doors: Vec<PublicDoor>,
+        /// For those that speak TLS, as [`Order::Certificates`].
+        certificates: Vec<TlsPems>,
     },
+    /// Use these certificates for connections from now on; the first also for names that none is for.
+    Certificates(Vec<TlsPems>),
     /// Use this table from now on.
     Table(Table),
     /// Accept no more, answer what has begun, and end.
     Drain,
+}
+
+/// How to speak at a public listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicDoor {
+    /// TLS, or in clear.
+    pub is_tls: bool,
 }
 
 /// Where requests go.

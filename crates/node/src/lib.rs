@@ -13,14 +13,18 @@
 
 pub mod api;
 pub mod ceilings;
+mod certificates;
 pub mod client;
 pub mod db;
 pub mod dirs;
 pub mod disk;
 mod logs;
+mod public;
 pub mod reconcile;
 mod release;
 mod supervise;
 pub mod wire;
 
+pub use certificates::CertificateError;
+pub use public::Public;
 pub use supervise::{Node, Options, StartError, run};

@@ -8,11 +8,10 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use tombolo_cell::{
-    Drained, Handle, ListenAddress, Listener, Patience, PreparedFunction, ServeOptions, Serving,
-};
+use tombolo_cell::{Drained, Handle, Patience, PreparedFunction, ServeOptions, Serving};
 use tombolo_engine::{Code, Engine, EngineClass, EngineOptions, Pooling};
 use tombolo_host::{Template, TemplateParts};
+use tombolo_listen::{ListenAddress, Listener};
 use tombolo_spec::{GrantSet, LimitOverrides, Profile};
 
 /// A function to serve: its name, guest, routes and limits.
@@ -85,6 +84,7 @@ pub(crate) fn cell_with(functions: &[Function], change: impl FnOnce(&mut ServeOp
         engines: vec![engine().clone()],
         functions: functions.iter().map(prepared).collect(),
         listeners,
+        gateway: Vec::new(),
         tls: None,
         control: bind(ListenAddress::Unix(control.clone())),
         admin,

@@ -6,7 +6,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use tombolo_cell::{Listener, Patience, ServeOptions, Serving, needs_network, serve};
+use tombolo_cell::{Patience, ServeOptions, Serving, needs_network, serve};
+use tombolo_listen::Listener;
 use tombolo_node::wire::{CellOrder, CellSaid, DRAIN};
 use tombolo_sandbox::{CellPlan, Entered, Verdict, recv_fds, run_in_cell};
 
@@ -78,7 +79,8 @@ impl Node {
         let serving = serve(ServeOptions {
             engines,
             functions,
-            listeners: vec![requests],
+            listeners: Vec::new(),
+            gateway: vec![requests],
             tls: None,
             control: vec![control],
             admin: vec![admin],

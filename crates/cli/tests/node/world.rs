@@ -98,7 +98,7 @@ impl Node {
         Node::start_in(crate::common::folder(&[("config/ceiling.toml", ceiling)]), "127.0.0.1:0", &[], None)
     }
 
-    fn start_in(folder: TempDir, address: &str, more: &[&str], disk: Option<SmallDisk>) -> Node {
+    pub(crate) fn start_in(folder: TempDir, address: &str, more: &[&str], disk: Option<SmallDisk>) -> Node {
         let mut command = disk.as_ref().map_or_else(|| tombolo([""; 0]), SmallDisk::command);
         command.args(["node", "--workers", "1", "--listen", address]);
         for (flag, name) in [("--state", "state"), ("--runtime", "run"), ("--config", "config")] {
@@ -307,6 +307,20 @@ pub(crate) fn saying(text: &str) -> String {
     )
 }
 
+/// A program that answers with its environment, a NUL after each variable.
+pub(crate) const ENVIRONMENT: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 0) "\20\00\00\00\1a\00\00\00")
+  (data (i32.const 32) "content-type: text/plain\n\n")
+  (func (export "_start")
+    (drop (call $sizes (i32.const 64) (i32.const 12)))
+    (drop (call $environ (i32.const 128) (i32.const 65536)))
+    (i32.store (i32.const 8) (i32.const 65536))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 2) (i32.const 72)))))"#;
+
 pub(crate) fn path(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
@@ -320,6 +334,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
     let signal = match name {
         "TERM" => rustix::process::Signal::TERM,
+        "HUP" => rustix::process::Signal::HUP,
         _ => rustix::process::Signal::KILL,
     };
     // It may be gone already.

@@ -1,14 +1,13 @@
 //! The gateway's process: started, fed with tables, started again when it ends.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
-use tombolo_gateway::wire::{Order, SOCKETS, Said};
+use tombolo_gateway::wire::{Order, PublicDoor, Said};
 use tombolo_sandbox::send_fds;
 
 use super::children::{Running, channel, how, this_program};
@@ -56,8 +55,9 @@ fn start(
     let mut command = this_program(GATEWAY_COMMAND);
     command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::inherit());
     let (running, _) = node.children.start(command)?;
-    let sockets: Vec<_> = node.listeners.iter().map(AsFd::as_fd).collect();
-    send_fds(&ours, SOCKETS, &sockets)?;
+    for ((_, listener), left) in node.public.iter().zip((1..=node.public.len()).rev()) {
+        send_fds(&ours, &[u8::try_from(left).unwrap_or(u8::MAX)], &listener.descriptors())?;
+    }
     ours.set_nonblocking(true)?;
     let (said, orders) = tokio::net::UnixStream::from_std(ours)?.into_split();
     Ok((running, orders, said))
@@ -70,7 +70,12 @@ async fn serve(
     said: tokio::net::unix::OwnedReadHalf,
 ) -> String {
     let (sender, waiting) = mpsc::unbounded_channel();
-    let begin = Order::Begin { cells: node.options.dirs.cells(), workers: node.options.workers };
+    let begin = Order::Begin {
+        cells: node.options.dirs.cells(),
+        workers: node.options.workers,
+        doors: node.public.iter().map(|(public, _)| PublicDoor { is_tls: public.is_tls }).collect(),
+        certificates: node.certificates.borrow().clone(),
+    };
     // The receiver is still here.
     let _ = sender.send(begin);
     node.gateway.replace(Some(Gateway { pid: running.pid, orders: sender }));

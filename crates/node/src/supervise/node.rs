@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore, watch};
+use tombolo_listen::{Listener, TlsPems};
 use tombolo_spec::{Ceiling, Name};
 
 use super::cell::CellProcess;
@@ -18,6 +18,7 @@ use crate::db::{Db, Release};
 use crate::dirs::Dirs;
 use crate::disk::Artifacts;
 use crate::logs::Logs;
+use crate::public::Public;
 use crate::reconcile::{AppId, CellId, Event, Policy, Revision, State, Time, step};
 use crate::release::{Checked, check};
 
@@ -27,7 +28,7 @@ pub struct Options {
     /// Where it keeps things.
     pub dirs: Dirs,
     /// Where the gateway listens for anybody.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Public>,
     /// Where the API is asked with tokens, if anywhere.
     pub api: Option<SocketAddr>,
     /// Threads of the gateway, and of each cell.
@@ -49,11 +50,14 @@ pub struct Node {
     pub(crate) artifacts: Artifacts,
     pub(crate) ceiling: MachineCeiling,
     pub(crate) logs: RefCell<Logs>,
-    pub(crate) addresses: Vec<SocketAddr>,
+    /// The public addresses in use, for people.
+    pub(crate) addresses: Vec<String>,
+    pub(super) public: Vec<(Public, Listener)>,
+    /// Those in use.
+    pub(super) certificates: RefCell<Vec<TlsPems>>,
     /// Grows with each event: who waits for something looks again.
     pub(crate) changed: watch::Sender<u64>,
     pub(super) state: RefCell<State>,
-    pub(super) listeners: Vec<OwnedFd>,
     pub(super) children: Children,
     pub(super) cells: RefCell<BTreeMap<CellId, Rc<CellProcess>>>,
     pub(super) gateway: RefCell<Option<Gateway>>,
@@ -72,7 +76,8 @@ impl Node {
         db: Db,
         artifacts: Artifacts,
         ceiling: MachineCeiling,
-        (listeners, addresses): (Vec<OwnedFd>, Vec<SocketAddr>),
+        public: Vec<(Public, Listener)>,
+        certificates: Vec<TlsPems>,
         state: State,
     ) -> Rc<Node> {
         Rc::new(Node {
@@ -81,10 +86,11 @@ impl Node {
             artifacts,
             ceiling,
             logs: RefCell::default(),
-            addresses,
+            addresses: public.iter().map(|(public, listener)| public.at(listener)).collect(),
+            public,
+            certificates: RefCell::new(certificates),
             changed: watch::Sender::new(0),
             state: RefCell::new(state),
-            listeners,
             children: Children::default(),
             cells: RefCell::default(),
             gateway: RefCell::default(),
@@ -185,6 +191,11 @@ impl Node {
     /// The gateway's process, if it runs.
     pub(crate) fn gateway_pid(&self) -> Option<u32> {
         self.gateway.borrow().as_ref().map(|gateway| gateway.pid)
+    }
+
+    /// Whether TLS is spoken anywhere.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.public.iter().any(|(public, _)| public.is_tls)
     }
 
     /// Says something to the operator.

@@ -1,0 +1,3 @@
+//! The gateway of a node: its public listeners.
+
+mod tls;
