@@ -1,19 +1,19 @@
-//! The gateway process: takes its sockets, starts its workers, does what the node orders.
+//! The gateway process: takes its sockets, locks itself down, starts its workers, does what the node orders.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
-use tombolo_listen::{Listener, Tls, TlsError};
-use tombolo_sandbox::recv_fds;
+use tombolo_listen::{Listener, Passage, Tls, TlsError, TlsPems};
+use tombolo_sandbox::{Policy, SandboxError, lock_down};
 
 use crate::accept::{Public, Worker};
-use crate::pool::pool;
+use crate::orders::Node;
+use crate::pool::{Passages, pool};
 use crate::table::{Current, Table};
-use crate::wire::{Order, PublicDoor, Said};
+use crate::wire::{self, Order, Said};
 
 /// Why a gateway can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -24,36 +24,38 @@ pub enum GatewayError {
     /// The certificates that the node gave.
     #[error("gateway: {0}")]
     Tls(#[from] TlsError),
+    /// The kernel has walls that it did not put up.
+    #[error("gateway: {0}")]
+    Sandbox(#[from] SandboxError),
     /// The node said something else than expected.
     #[error("gateway: unexpected words from the node: {0}")]
     Words(String),
 }
 
-/// Serves until the node says drain, or is gone. `node` is the socket to it.
+/// Serves until the node says drain, or is gone. `node` is the socket to it. Call it before there are other threads.
 ///
 /// # Errors
 /// [`GatewayError`]; whoever started it starts another one.
 pub fn run(node: UnixStream) -> Result<(), GatewayError> {
-    let listeners = listeners(&node)?;
-    let mut orders = Orders(BufReader::new(node.try_clone()?));
-    let Some(Order::Begin { cells, workers, doors, certificates }) = orders.next()? else {
-        return Err(GatewayError::Words("no beginning".into()));
-    };
-    let needs_tls = doors.iter().any(|door| door.is_tls);
+    let mut node = Node::new(node);
+    let (doors, workers, certificates) = beginning(&mut node)?;
+    let needs_tls = doors.iter().any(|(_, is_tls)| *is_tls);
     let tls = needs_tls.then(|| Tls::load(&certificates)).transpose()?;
-    let public: Vec<Public> = listeners
+    let public: Vec<Public> = doors
         .into_iter()
-        .zip(&doors)
-        .map(|(listener, PublicDoor { is_tls })| Public { listener, tls: tls.clone().filter(|_| *is_tls) })
+        .map(|(listener, is_tls)| Public { listener, tls: tls.clone().filter(|_| is_tls) })
         .collect();
 
+    // From here on it holds its sockets and those that it is given, and can open nothing.
+    let layers = lock_down(&Policy { given_sockets: true, ..Policy::default() })?;
     let (stop, drain) = watch::channel(false);
-    let gateway = Gateway { cells, table: Current::default(), tls, drain };
+    let gateway = Gateway { passages: Passages::default(), table: Current::default(), tls, drain };
     let threads = (0..workers.max(1))
         .map(|index| gateway.start_worker(index, public.clone()))
         .collect::<io::Result<Vec<_>>>()?;
     drop(public);
-    gateway.follow(&mut orders, node)?;
+    node.say(&Said::Ready { layers: serde_json::to_value(&layers).unwrap_or_default() })?;
+    gateway.follow(&mut node)?;
     let _ = stop.send(true);
     for thread in threads {
         thread.join().map_err(|_| io::Error::other("a worker panicked"))??;
@@ -61,22 +63,25 @@ pub fn run(node: UnixStream) -> Result<(), GatewayError> {
     Ok(())
 }
 
-/// The public listeners, as the node sends them.
-fn listeners(node: &UnixStream) -> io::Result<Vec<Arc<Listener>>> {
-    let mut listeners = Vec::new();
+/// The public listeners and whether TLS is spoken there, the number of threads, and the certificates.
+type Beginning = (Vec<(Arc<Listener>, bool)>, usize, Vec<TlsPems>);
+
+fn beginning(node: &mut Node) -> Result<Beginning, GatewayError> {
+    let mut doors = Vec::new();
     loop {
-        let mut left = [0];
-        let (_, sockets) = recv_fds(node, &mut left)?;
-        listeners.push(Arc::new(Listener::given(sockets)?));
-        if left[0] <= 1 {
-            return Ok(listeners);
+        match node.next()? {
+            Some((Order::Listen { is_tls, .. }, sockets)) => {
+                doors.push((Arc::new(Listener::given(sockets)?), is_tls));
+            }
+            Some((Order::Begin { workers, certificates }, _)) => return Ok((doors, workers, certificates)),
+            _ => return Err(GatewayError::Words("no beginning".into())),
         }
     }
 }
 
 /// What the threads of a gateway share.
 struct Gateway {
-    cells: PathBuf,
+    passages: Passages,
     table: Current,
     tls: Option<Tls>,
     drain: watch::Receiver<bool>,
@@ -84,47 +89,41 @@ struct Gateway {
 
 impl Gateway {
     fn start_worker(&self, index: usize, public: Vec<Public>) -> io::Result<JoinHandle<io::Result<()>>> {
-        let (cells, table, drain) = (self.cells.clone(), self.table.clone(), self.drain.clone());
+        let (passages, table, drain) = (self.passages.clone(), self.table.clone(), self.drain.clone());
         std::thread::Builder::new().name("worker".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let worker = Worker { table, pool: pool(cells), drain };
+            let worker = Worker { table, pool: pool(passages), drain };
             runtime.block_on(worker.serve(index, public))
         })
     }
 
     /// Does what the node orders until it is time to end.
-    fn follow(&self, orders: &mut Orders, mut node: UnixStream) -> Result<(), GatewayError> {
+    fn follow(&self, node: &mut Node) -> Result<(), GatewayError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        while let Some(order) = orders.next()? {
+        while let Some((order, descriptors)) = node.next()? {
             match order {
+                Order::Cell { cell } => {
+                    let passage = descriptors.into_iter().next().map(Passage::given);
+                    passage.into_iter().for_each(|passage| self.passages.add(cell, passage));
+                }
                 Order::Table(table) => {
-                    runtime.block_on(self.table.replace(Table::new(&table)));
-                    let mut line = serde_json::to_vec(&Said::Routed { version: table.version })
-                        .map_err(io::Error::from)?;
-                    line.push(b'\n');
-                    node.write_all(&line)?;
+                    runtime.block_on(self.replace(&table));
+                    node.say(&Said::Routed { version: table.version })?;
                 }
                 Order::Certificates(pems) => {
                     self.tls.as_ref().map_or(Ok(()), |tls| tls.reload(&pems))?;
                 }
                 Order::Drain => return Ok(()),
-                Order::Begin { .. } => return Err(GatewayError::Words("a second beginning".into())),
+                Order::Listen { .. } | Order::Begin { .. } => {
+                    return Err(GatewayError::Words("a second beginning".into()));
+                }
             }
         }
         Ok(())
     }
-}
 
-/// The node's orders, line by line.
-struct Orders(BufReader<UnixStream>);
-
-impl Orders {
-    /// The next order; `None` when the node is gone.
-    fn next(&mut self) -> Result<Option<Order>, GatewayError> {
-        let mut line = String::new();
-        if self.0.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        serde_json::from_str(&line).map(Some).map_err(|error| GatewayError::Words(error.to_string()))
+    async fn replace(&self, table: &wire::Table) {
+        self.table.replace(Table::new(table)).await;
+        self.passages.keep(|cell| table.cells.iter().any(|kept| kept.cell == cell));
     }
 }

@@ -1,44 +1,49 @@
-//! What node and gateway say to each other: one JSON object a line.
-//!
-//! First come the public listeners, a byte with the sockets of each as descriptors: the byte says how many are still to
-//! come, this one counted. Then come [`Order`]s. Answers are [`Said`].
-
-use std::path::{Path, PathBuf};
+//! What node and gateway say to each other: one JSON object a line. Some [`Order`]s bring descriptors with them; answers
+//! are [`Said`].
 
 use serde::{Deserialize, Serialize};
 use tombolo_listen::TlsPems;
-
-/// The public listeners that a gateway has at most.
-pub const LISTENERS_MAX: usize = 255;
 
 /// What the node orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
-    /// Serve with so many threads; cells' sockets are in this folder. The first order.
+    /// Listen here; so many sockets come with it. Before the beginning.
+    Listen {
+        /// Descriptors.
+        sockets: usize,
+        /// TLS, or in clear.
+        is_tls: bool,
+    },
+    /// Serve.
     Begin {
-        /// The folder of [`socket_path`].
-        cells: PathBuf,
         /// Threads.
         workers: usize,
-        /// How to speak at each of the public listeners, in the order in which they came.
-        doors: Vec<PublicDoor>,
-        /// For those that speak TLS, as [`Order::Certificates`].
+        /// For the listeners that speak TLS, as [`Order::Certificates`].
         certificates: Vec<TlsPems>,
     },
     /// Use these certificates for connections from now on; the first also for names that none is for.
     Certificates(Vec<TlsPems>),
+    /// Reach a cell by the passage that comes with it. Before the table that has the cell.
+    Cell {
+        /// Its number.
+        cell: u64,
+    },
     /// Use this table from now on.
     Table(Table),
     /// Accept no more, answer what has begun, and end.
     Drain,
 }
 
-/// How to speak at a public listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublicDoor {
-    /// TLS, or in clear.
-    pub is_tls: bool,
+impl Order {
+    /// The descriptors that come with it.
+    pub fn descriptors(&self) -> usize {
+        match self {
+            Order::Listen { sockets, .. } => *sockets,
+            Order::Cell { .. } => 1,
+            Order::Begin { .. } | Order::Certificates(_) | Order::Table(_) | Order::Drain => 0,
+        }
+    }
 }
 
 /// Where requests go.
@@ -63,14 +68,14 @@ pub struct CellRoutes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Said {
+    /// It has opened all that it will, is locked down, and serves.
+    Ready {
+        /// The kernel's walls around it: name, status, detail.
+        layers: serde_json::Value,
+    },
     /// It uses this table, and nothing goes where an older one would have sent it.
     Routed {
         /// The table's version.
         version: u64,
     },
-}
-
-/// Where a cell listens for requests.
-pub fn socket_path(cells: &Path, cell: u64) -> PathBuf {
-    cells.join(format!("{cell}.sock"))
 }

@@ -4,7 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::passage;
 
 /// A pause before accepting again when the process has no descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -16,6 +19,8 @@ pub enum Socket {
     Tcp(TcpListener),
     /// Of a socket file.
     Unix(UnixListener),
+    /// Of a passage.
+    Passed(UnixStream),
 }
 
 /// A connection that came in.
@@ -61,6 +66,13 @@ impl Socket {
             Socket::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 Ok(Accepted { stream: Stream::Unix(stream), peer: None, local: None })
+            }
+            Socket::Passed(passage) => {
+                let Some(stream) = passage.async_io(Interest::READABLE, || passage::accept(passage)).await?
+                else {
+                    return std::future::pending().await;
+                };
+                Ok(Accepted { stream: Stream::Unix(UnixStream::from_std(stream)?), peer: None, local: None })
             }
         }
     }

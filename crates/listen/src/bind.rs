@@ -39,6 +39,7 @@ pub struct Listener {
 enum Sockets {
     Tcp(Vec<std::net::TcpListener>),
     Unix(std::os::unix::net::UnixListener),
+    Passed(UnixStream),
 }
 
 /// A socket could not be opened.
@@ -109,6 +110,16 @@ impl Listener {
         Ok(Listener { sockets: Sockets::Unix(listener), address: name.to_owned() })
     }
 
+    /// The end of a [`Passage`](crate::Passage) at which connections are accepted; `name` is for messages.
+    ///
+    /// # Errors
+    /// When the kernel does not let it be used without waiting.
+    pub fn passed(passage: OwnedFd, name: &str) -> io::Result<Listener> {
+        let passage = UnixStream::from(passage);
+        passage.set_nonblocking(true)?;
+        Ok(Listener { sockets: Sockets::Passed(passage), address: name.to_owned() })
+    }
+
     /// Sockets of one address that another process opened, as [`Listener::descriptors`] gave them there.
     ///
     /// # Errors
@@ -136,6 +147,7 @@ impl Listener {
         match &self.sockets {
             Sockets::Tcp(sockets) => sockets.iter().map(AsFd::as_fd).collect(),
             Sockets::Unix(socket) => vec![socket.as_fd()],
+            Sockets::Passed(socket) => vec![socket.as_fd()],
         }
     }
 
@@ -151,6 +163,9 @@ impl Listener {
             }
             Sockets::Unix(socket) => {
                 tokio::net::UnixListener::from_std(socket.try_clone()?).map(Socket::Unix)
+            }
+            Sockets::Passed(socket) => {
+                tokio::net::UnixStream::from_std(socket.try_clone()?).map(Socket::Passed)
             }
         }
     }

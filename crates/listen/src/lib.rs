@@ -8,9 +8,11 @@
 mod accept;
 mod bind;
 mod certificates;
+mod passage;
 mod tls;
 
 pub use accept::{Accepted, Socket, Stream};
 pub use bind::{ListenAddress, ListenError, Listener};
 pub use certificates::{TlsError, TlsFiles, TlsPems};
+pub use passage::Passage;
 pub use tls::Tls;

@@ -1,7 +1,7 @@
 //! What the node says to the programs that it starts, and what they answer: one JSON object a line.
 //!
-//! A cell gets a Unix socket as standard input. First comes one byte with its listening sockets as descriptors (for
-//! requests, for events, for metrics), then one [`CellOrder`], then nothing or the word [`DRAIN`].
+//! A cell gets a Unix socket as standard input. First comes one byte with what it listens on as descriptors (a passage for
+//! requests, sockets for events and for metrics), then one [`CellOrder`], then nothing or the word [`DRAIN`].
 
 use std::path::PathBuf;
 

@@ -100,11 +100,14 @@ impl Node {
     }
 
     fn listeners(&mut self) -> anyhow::Result<[Listener; 3]> {
-        let named = std::mem::take(&mut self.sockets).into_iter().zip(["requests", "control", "admin"]);
-        let listeners = named
-            .map(|(socket, name)| Listener::of_unix(UnixListener::from(socket), name))
-            .collect::<io::Result<Vec<_>>>()?;
-        listeners.try_into().map_err(|_| anyhow!("three sockets are needed"))
+        let sockets = std::mem::take(&mut self.sockets).try_into();
+        let [requests, control, admin]: [OwnedFd; 3] =
+            sockets.map_err(|_| anyhow!("three sockets are needed"))?;
+        Ok([
+            Listener::passed(requests, "requests")?,
+            Listener::of_unix(UnixListener::from(control), "control")?,
+            Listener::of_unix(UnixListener::from(admin), "admin")?,
+        ])
     }
 
     /// Until the node says drain, or is gone.

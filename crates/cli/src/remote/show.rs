@@ -51,28 +51,34 @@ pub(super) fn node(status: &NodeStatus) -> String {
     let gateway = status.gateway.map_or("not running".to_owned(), |pid| format!("process {pid}"));
     let free = ByteSize(status.disk_free_bytes >> 20 << 20);
     let mut text = format!(
-        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\nstate: {}, {free} free\nceiling: {}\napps: {}\n",
+        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\n{}state: {}, {free} free\nceiling: {}\napps: {}\n",
         status.version,
         status.pid,
         status.listen.join(", "),
+        walls(&status.gateway_layers),
         status.state,
         status.ceiling,
         status.apps,
     );
     for cell in &status.cells {
         let apps: Vec<String> = cell.apps.iter().map(|(app, revision)| format!("{app}@{revision}")).collect();
-        let (in_force, missing) = (layers(&cell.layers, "in-force"), layers(&cell.layers, "missing"));
-        let _ = writeln!(
+        let _ = write!(
             text,
-            "cell {} of {}: {}, process {}, {}\n  walls: {in_force}\n  missing: {missing}",
+            "cell {} of {}: {}, process {}, {}\n{}",
             cell.cell,
             cell.tenant,
             cell.phase,
             cell.pid,
             apps.join(" "),
+            walls(&cell.layers),
         );
     }
     text
+}
+
+/// The kernel's walls around a process, those that are up and those that are not.
+fn walls(of: &serde_json::Value) -> String {
+    format!("  walls: {}\n  missing: {}\n", layers(of, "in-force"), layers(of, "missing"))
 }
 
 fn layers(layers: &serde_json::Value, status: &str) -> String {

@@ -80,6 +80,8 @@ pub struct NodeStatus {
     pub pid: u32,
     /// The gateway's process, if it runs.
     pub gateway: Option<u32>,
+    /// The kernel's walls around the gateway.
+    pub gateway_layers: serde_json::Value,
     /// Where the gateway listens.
     pub listen: Vec<String>,
     /// Where state is kept.

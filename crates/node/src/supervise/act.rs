@@ -80,8 +80,11 @@ impl Node {
             .map(|(tenant, cell)| CellRoutes { cell: cell.0, routes: self.routes(tenant, *cell) });
         let table = Table { version, cells: cells.collect() };
         if let Some(gateway) = &*self.gateway.borrow() {
-            // A gateway that is gone is started again, and asks again.
-            let _ = gateway.orders.send(Order::Table(table));
+            for cell in &table.cells {
+                let process = self.process(CellId(cell.cell));
+                process.into_iter().for_each(|process| gateway.reach(cell.cell, &process.passage));
+            }
+            gateway.order(Order::Table(table));
         }
     }
 

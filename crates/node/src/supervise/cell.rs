@@ -12,7 +12,7 @@ use std::rc::Rc;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::Mutex;
-use tombolo_gateway::wire::socket_path;
+use tombolo_listen::Passage;
 use tombolo_sandbox::send_fds;
 use tombolo_spec::Name;
 
@@ -33,6 +33,8 @@ pub(super) struct CellProcess {
     pub(super) pid: u32,
     pub(super) tenant: Name,
     pub(super) sockets: Sockets,
+    /// By which the gateway reaches it.
+    pub(super) passage: Passage,
     pub(super) layers: RefCell<serde_json::Value>,
     /// Requests that failed, of each app that had none that succeeded.
     failures: RefCell<BTreeMap<String, Option<u32>>>,
@@ -40,10 +42,9 @@ pub(super) struct CellProcess {
     orders: Mutex<OwnedWriteHalf>,
 }
 
-/// Where a cell listens.
+/// Where a cell listens for the node.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    pub(super) requests: PathBuf,
     pub(super) control: PathBuf,
     pub(super) admin: PathBuf,
 }
@@ -51,14 +52,13 @@ pub(super) struct Sockets {
 impl Sockets {
     fn new(folder: &Path, cell: CellId) -> Sockets {
         Sockets {
-            requests: socket_path(folder, cell.0),
             control: folder.join(format!("{cell}.control")),
             admin: folder.join(format!("{cell}.admin")),
         }
     }
 
     fn bind(&self) -> io::Result<Vec<OwnedFd>> {
-        [&self.requests, &self.control, &self.admin]
+        [&self.control, &self.admin]
             .into_iter()
             .map(|path| {
                 let _ = std::fs::remove_file(path);
@@ -74,7 +74,7 @@ impl Sockets {
 
 impl Drop for Sockets {
     fn drop(&mut self) {
-        for path in [&self.requests, &self.control, &self.admin] {
+        for path in [&self.control, &self.admin] {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -89,7 +89,8 @@ impl CellProcess {
         order: &CellOrder,
     ) -> io::Result<Rc<CellProcess>> {
         let sockets = Sockets::new(&node.options.dirs.cells(), cell);
-        let listeners = sockets.bind()?;
+        let (passage, requests) = Passage::new()?;
+        let listeners: Vec<_> = std::iter::once(requests).chain(sockets.bind()?).collect();
         let (ours, theirs) = channel()?;
         let mut command = this_program(CELL_COMMAND);
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -104,6 +105,7 @@ impl CellProcess {
             pid: running.pid,
             tenant: tenant.clone(),
             sockets,
+            passage,
             layers: RefCell::default(),
             failures: RefCell::default(),
             failed: RefCell::default(),

@@ -67,8 +67,7 @@ fn take(node: &Rc<Node>, folder: &Path) {
         Ok(pems) => {
             node.certificates.replace(pems.clone());
             if let Some(gateway) = &*node.gateway.borrow() {
-                // A gateway that is gone is given them when it is started again.
-                let _ = gateway.orders.send(Order::Certificates(pems));
+                gateway.order(Order::Certificates(pems));
             }
             node.say("other certificates are in use");
         }

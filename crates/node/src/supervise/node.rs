@@ -193,6 +193,11 @@ impl Node {
         self.gateway.borrow().as_ref().map(|gateway| gateway.pid)
     }
 
+    /// The kernel's walls around the gateway, as far as it has said.
+    pub(crate) fn gateway_layers(&self) -> serde_json::Value {
+        self.gateway.borrow().as_ref().map(|gateway| gateway.layers.borrow().clone()).unwrap_or_default()
+    }
+
     /// Whether TLS is spoken anywhere.
     pub(super) fn speaks_tls(&self) -> bool {
         self.public.iter().any(|(public, _)| public.is_tls)

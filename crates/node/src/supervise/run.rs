@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
-use tombolo_gateway::wire::{LISTENERS_MAX, Order};
+use tombolo_gateway::wire::Order;
 use tombolo_listen::{ListenAddress, ListenError, Listener, TlsPems};
 use tombolo_sandbox::FDS_MAX;
 
@@ -49,9 +49,6 @@ pub enum StartError {
     /// A public address.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// More public addresses than a gateway takes.
-    #[error("{0} public listeners are more than {LISTENERS_MAX}")]
-    Listeners(usize),
     /// Certificates that a public address needs.
     #[error("the node cannot start: {0}")]
     Certificates(#[from] CertificateError),
@@ -131,7 +128,7 @@ async fn end(node: &Rc<Node>) {
     node.begin_to_end();
     let done = async {
         if let Some(gateway) = &*node.gateway.borrow() {
-            let _ = gateway.orders.send(Order::Drain);
+            gateway.order(Order::Drain);
         }
         until(|| node.gateway.borrow().is_none()).await;
         let cells: Vec<_> = node.cells.borrow().values().cloned().collect();
@@ -174,9 +171,6 @@ fn listen(options: &Options) -> Result<Vec<(Public, Listener)>, StartError> {
     for public in &options.listen {
         let listeners = bind(&public.address, options.workers.min(FDS_MAX))?;
         all.extend(listeners.into_iter().map(|listener| (public.clone(), listener)));
-    }
-    if all.len() > LISTENERS_MAX {
-        return Err(StartError::Listeners(all.len()));
     }
     Ok(all)
 }

@@ -1,3 +1,4 @@
 //! The gateway of a node: its public listeners.
 
 mod tls;
+mod walls;
