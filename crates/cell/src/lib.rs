@@ -37,4 +37,4 @@ pub use function::{PrepareError, PreparedFunction};
 pub use listener::Patience;
 pub use observe::{RefusalLog, Traces};
 pub use policy::{needs_network, policy};
-pub use serve::{Drained, Handle, ServeError, ServeOptions, Serving, serve};
+pub use serve::{Drained, Handle, Public, ServeError, ServeOptions, Serving, serve};

@@ -25,11 +25,11 @@ pub struct ServeOptions {
     /// What it serves.
     pub functions: Vec<PreparedFunction>,
     /// Sockets for everybody.
-    pub listeners: Vec<Listener>,
+    pub listeners: Vec<Public>,
+    /// Whether `listeners` are accepted from at once, or after [`Handle::open`].
+    pub is_open: bool,
     /// Sockets for the gateway of a node, which says who asks.
     pub gateway: Vec<Listener>,
-    /// TLS on `listeners`.
-    pub tls: Option<Tls>,
     /// Sockets for the node: requests, and events at `/events/<function>`.
     pub control: Vec<Listener>,
     /// Sockets for `/healthz` and `/metrics`.
@@ -50,6 +50,14 @@ pub struct ServeOptions {
     pub log: Box<dyn io::Write + Send>,
     /// Where traces go; `None` records none.
     pub traces: Option<Traces>,
+}
+
+/// Sockets for everybody, and how to speak there.
+pub struct Public {
+    /// The sockets.
+    pub listener: Listener,
+    /// TLS, or in clear.
+    pub tls: Option<Tls>,
 }
 
 /// Why a cell could not begin to serve.
@@ -85,6 +93,7 @@ pub struct Serving {
 pub struct Handle {
     shared: Arc<Shared>,
     workers: usize,
+    open: watch::Sender<bool>,
     stop: watch::Sender<bool>,
 }
 
@@ -109,10 +118,11 @@ pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
         connections: options.connections,
     });
     let (stop, stopped) = watch::channel(false);
+    let (open, opened) = watch::channel(options.is_open);
     let plan = Arc::new(Plan {
         listeners: options.listeners,
         gateway: options.gateway,
-        tls: options.tls,
+        opened,
         control: options.control,
         admin: options.admin,
         patience: options.patience,
@@ -125,7 +135,7 @@ pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
             std::thread::Builder::new().name(name).spawn(move || work(index, shared, plan, stopped))
         })
         .collect::<Result<_, _>>()?;
-    Ok(Serving { handle: Handle { shared, workers, stop }, workers: threads, log_writer, trace_writer })
+    Ok(Serving { handle: Handle { shared, workers, open, stop }, workers: threads, log_writer, trace_writer })
 }
 
 impl Serving {
@@ -172,6 +182,12 @@ impl Handle {
         let _ = self.stop.send(true);
     }
 
+    /// Accepts from the public listeners, or no more: then connections that came by them end after the request that they
+    /// have, and those that come are left to another process with the same sockets.
+    pub fn open(&self, is_open: bool) {
+        let _ = self.open.send(is_open);
+    }
+
     /// Serves `functions` from the next request on. Requests that have begun end with what they began with.
     ///
     /// # Errors
@@ -209,9 +225,10 @@ impl Handle {
 
 /// What every worker listens on.
 struct Plan {
-    listeners: Vec<Listener>,
+    listeners: Vec<Public>,
     gateway: Vec<Listener>,
-    tls: Option<Tls>,
+    /// Whether `listeners` are accepted from.
+    opened: watch::Receiver<bool>,
     control: Vec<Listener>,
     admin: Vec<Listener>,
     patience: Patience,
@@ -221,10 +238,11 @@ struct Plan {
 impl Plan {
     fn entrances(&self, index: usize) -> io::Result<Vec<Entrance>> {
         let entrance = |listener: &Listener, kind, tls: Option<&Tls>| {
-            Ok(Entrance { socket: listener.for_worker(index)?, kind, tls: tls.cloned() })
+            let open = (kind == DoorKind::Public).then(|| self.opened.clone());
+            Ok(Entrance { socket: listener.for_worker(index)?, kind, tls: tls.cloned(), open })
         };
-        let public =
-            self.listeners.iter().map(|listener| entrance(listener, DoorKind::Public, self.tls.as_ref()));
+        let public = self.listeners.iter();
+        let public = public.map(|public| entrance(&public.listener, DoorKind::Public, public.tls.as_ref()));
         let gateway = self.gateway.iter().map(|listener| entrance(listener, DoorKind::Gateway, None));
         let control = self.control.iter().map(|listener| entrance(listener, DoorKind::Control, None));
         let admin = self.admin.iter().map(|listener| entrance(listener, DoorKind::Admin, None));
@@ -254,11 +272,7 @@ fn work(
             async move { outbox.keep_sending(drop_finished_instances).await }
         });
         let serve = |entrance: Entrance| {
-            tokio::task::spawn_local(entrance.serve(
-                Rc::clone(&worker),
-                protocols.clone(),
-                Rc::clone(&closing),
-            ))
+            tokio::task::spawn_local(entrance.serve(Rc::clone(&worker), protocols.clone()))
         };
         let entrances: Vec<_> = plan.entrances(index)?.into_iter().map(serve).collect();
         let drain = plan.drain;

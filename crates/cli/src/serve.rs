@@ -14,7 +14,7 @@ use std::io;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tombolo_cell::{Drained, Patience, ServeOptions, Serving, Traces, serve as serve_cell};
+use tombolo_cell::{Drained, Patience, Public, ServeOptions, Serving, Traces, serve as serve_cell};
 use tombolo_listen::{ListenAddress, Listener, Tls, TlsFiles};
 use tombolo_sandbox::lock_down;
 
@@ -65,9 +65,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let serving = serve_cell(ServeOptions {
         engines: engines.all(),
         functions: prepared.functions,
-        listeners,
+        listeners: listeners.into_iter().map(|listener| Public { listener, tls: tls.clone() }).collect(),
+        is_open: true,
         gateway: Vec::new(),
-        tls: tls.clone(),
         control,
         admin,
         workers,

@@ -30,6 +30,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(10);
 pub(crate) struct Public {
     pub(crate) listener: Arc<Listener>,
     pub(crate) tls: Option<Tls>,
+    /// Whose routes alone lead on from here.
+    pub(crate) owner: Option<String>,
 }
 
 /// One worker's part of the gateway.
@@ -37,6 +39,8 @@ pub(crate) struct Public {
 pub(crate) struct Worker {
     pub(crate) table: Current,
     pub(crate) pool: Pool,
+    /// Which of the listeners somebody else accepts from.
+    pub(crate) handed: watch::Receiver<Vec<bool>>,
     pub(crate) drain: watch::Receiver<bool>,
 }
 
@@ -45,9 +49,9 @@ impl Worker {
     pub(crate) async fn serve(mut self, index: usize, public: Vec<Public>) -> io::Result<()> {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut accepting = Vec::new();
-        for Public { listener, tls } in public {
-            let socket = listener.for_worker(index)?;
-            accepting.push(tokio::spawn(self.clone().accept(socket, tls, Arc::clone(&places))));
+        for (number, public) in public.into_iter().enumerate() {
+            let socket = public.listener.for_worker(index)?;
+            accepting.push(tokio::spawn(self.clone().accept(number, socket, public, Arc::clone(&places))));
         }
         let _ = self.drain.wait_for(|drain| *drain).await;
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
@@ -56,22 +60,36 @@ impl Worker {
         Ok(())
     }
 
-    async fn accept(self, socket: Socket, tls: Option<Tls>, places: Arc<Semaphore>) {
+    async fn accept(mut self, number: usize, socket: Socket, public: Public, places: Arc<Semaphore>) {
+        let owner: Option<Arc<str>> = public.owner.map(Into::into);
         loop {
             // Those for whom there is no place wait in the kernel's queue.
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let accepted = socket.accept().await;
+            let Some(accepted) = self.next(number, &socket).await else { return };
             let door = Door {
                 table: self.table.clone(),
                 pool: self.pool.clone(),
                 peer: accepted.peer.map(|peer| peer.ip()),
-                is_tls: tls.is_some(),
+                is_tls: public.tls.is_some(),
+                owner: owner.clone(),
             };
-            let connection = connection(accepted, tls.clone(), door, self.drain.clone());
+            let connection = connection(accepted, public.tls.clone(), door, self.drain.clone());
             tokio::spawn(async move {
                 connection.await;
                 drop(place);
             });
+        }
+    }
+
+    /// The next connection that is the gateway's to accept; `None` at the end.
+    async fn next(&mut self, number: usize, socket: &Socket) -> Option<Accepted> {
+        let is = |handed: &Vec<bool>| handed.get(number) == Some(&true);
+        loop {
+            self.handed.wait_for(|handed| !is(handed)).await.ok()?;
+            tokio::select! {
+                accepted = socket.accept() => return Some(accepted),
+                _ = self.handed.wait_for(is) => {}
+            }
         }
     }
 }

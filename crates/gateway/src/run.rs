@@ -1,12 +1,13 @@
 //! The gateway process: takes its sockets, locks itself down, starts its workers, does what the node orders.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
-use tombolo_listen::{Listener, Passage, Tls, TlsError, TlsPems};
+use tombolo_listen::{Listener, Passage, Tls, TlsError};
 use tombolo_sandbox::{Policy, SandboxError, lock_down};
 
 use crate::accept::{Public, Worker};
@@ -38,18 +39,13 @@ pub enum GatewayError {
 /// [`GatewayError`]; whoever started it starts another one.
 pub fn run(node: UnixStream) -> Result<(), GatewayError> {
     let mut node = Node::new(node);
-    let (doors, workers, certificates) = beginning(&mut node)?;
-    let needs_tls = doors.iter().any(|(_, is_tls)| *is_tls);
-    let tls = needs_tls.then(|| Tls::load(&certificates)).transpose()?;
-    let public: Vec<Public> = doors
-        .into_iter()
-        .map(|(listener, is_tls)| Public { listener, tls: tls.clone().filter(|_| is_tls) })
-        .collect();
+    let Beginning { public, tls, workers } = Beginning::hear(&mut node)?;
 
     // From here on it holds its sockets and those that it is given, and can open nothing.
     let layers = lock_down(&Policy { given_sockets: true, ..Policy::default() })?;
     let (stop, drain) = watch::channel(false);
-    let gateway = Gateway { passages: Passages::default(), table: Current::default(), tls, drain };
+    let handed = watch::Sender::new(vec![false; public.len()]);
+    let gateway = Gateway { passages: Passages::default(), table: Current::default(), handed, tls, drain };
     let threads = (0..workers.max(1))
         .map(|index| gateway.start_worker(index, public.clone()))
         .collect::<io::Result<Vec<_>>>()?;
@@ -63,19 +59,32 @@ pub fn run(node: UnixStream) -> Result<(), GatewayError> {
     Ok(())
 }
 
-/// The public listeners and whether TLS is spoken there, the number of threads, and the certificates.
-type Beginning = (Vec<(Arc<Listener>, bool)>, usize, Vec<TlsPems>);
+/// What a gateway is told before it serves.
+struct Beginning {
+    public: Vec<Public>,
+    tls: BTreeMap<Option<String>, Tls>,
+    workers: usize,
+}
 
-fn beginning(node: &mut Node) -> Result<Beginning, GatewayError> {
-    let mut doors = Vec::new();
-    loop {
-        match node.next()? {
-            Some((Order::Listen { is_tls, .. }, sockets)) => {
-                doors.push((Arc::new(Listener::given(sockets)?), is_tls));
+impl Beginning {
+    fn hear(node: &mut Node) -> Result<Beginning, GatewayError> {
+        let (mut doors, mut tls) = (Vec::new(), BTreeMap::new());
+        let workers = loop {
+            match node.next()? {
+                Some((Order::Listen { is_tls, owner, .. }, sockets)) => {
+                    doors.push((Arc::new(Listener::given(sockets)?), is_tls, owner));
+                }
+                Some((Order::Certificates { owner, pems }, _)) => drop(tls.insert(owner, Tls::load(&pems)?)),
+                Some((Order::Begin { workers }, _)) => break workers,
+                _ => return Err(GatewayError::Words("no beginning".into())),
             }
-            Some((Order::Begin { workers, certificates }, _)) => return Ok((doors, workers, certificates)),
-            _ => return Err(GatewayError::Words("no beginning".into())),
-        }
+        };
+        let public = doors.into_iter().map(|(listener, is_tls, owner)| match (is_tls, tls.get(&owner)) {
+            (true, None) => Err(GatewayError::Words("TLS without certificates".into())),
+            (true, Some(tls)) => Ok(Public { listener, tls: Some(tls.clone()), owner }),
+            (false, _) => Ok(Public { listener, tls: None, owner }),
+        });
+        Ok(Beginning { public: public.collect::<Result<_, _>>()?, tls, workers })
     }
 }
 
@@ -83,16 +92,19 @@ fn beginning(node: &mut Node) -> Result<Beginning, GatewayError> {
 struct Gateway {
     passages: Passages,
     table: Current,
-    tls: Option<Tls>,
+    /// Which of the listeners somebody else accepts from.
+    handed: watch::Sender<Vec<bool>>,
+    tls: BTreeMap<Option<String>, Tls>,
     drain: watch::Receiver<bool>,
 }
 
 impl Gateway {
     fn start_worker(&self, index: usize, public: Vec<Public>) -> io::Result<JoinHandle<io::Result<()>>> {
         let (passages, table, drain) = (self.passages.clone(), self.table.clone(), self.drain.clone());
+        let handed = self.handed.subscribe();
         std::thread::Builder::new().name("worker".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let worker = Worker { table, pool: pool(passages), drain };
+            let worker = Worker { table, pool: pool(passages), handed, drain };
             runtime.block_on(worker.serve(index, public))
         })
     }
@@ -110,8 +122,8 @@ impl Gateway {
                     runtime.block_on(self.replace(&table));
                     node.say(&Said::Routed { version: table.version })?;
                 }
-                Order::Certificates(pems) => {
-                    self.tls.as_ref().map_or(Ok(()), |tls| tls.reload(&pems))?;
+                Order::Certificates { owner, pems } => {
+                    self.tls.get(&owner).map_or(Ok(()), |tls| tls.reload(&pems))?;
                 }
                 Order::Drain => return Ok(()),
                 Order::Listen { .. } | Order::Begin { .. } => {
@@ -124,6 +136,7 @@ impl Gateway {
 
     async fn replace(&self, table: &wire::Table) {
         self.table.replace(Table::new(table)).await;
+        self.handed.send_replace(table.handed.clone());
         self.passages.keep(|cell| table.cells.iter().any(|kept| kept.cell == cell));
     }
 }

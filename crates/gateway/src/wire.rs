@@ -14,16 +14,22 @@ pub enum Order {
         sockets: usize,
         /// TLS, or in clear.
         is_tls: bool,
+        /// Whose routes alone lead on from here; everybody's, if nobody's.
+        owner: Option<String>,
     },
     /// Serve.
     Begin {
         /// Threads.
         workers: usize,
-        /// For the listeners that speak TLS, as [`Order::Certificates`].
-        certificates: Vec<TlsPems>,
     },
-    /// Use these certificates for connections from now on; the first also for names that none is for.
-    Certificates(Vec<TlsPems>),
+    /// Use these certificates for connections from now on; the first also for names that none is for. Before the beginning
+    /// for each owner of listeners that speak TLS, and later for one that had some before.
+    Certificates {
+        /// At whose listeners.
+        owner: Option<String>,
+        /// Chains and keys.
+        pems: Vec<TlsPems>,
+    },
     /// Reach a cell by the passage that comes with it. Before the table that has the cell.
     Cell {
         /// Its number.
@@ -41,7 +47,7 @@ impl Order {
         match self {
             Order::Listen { sockets, .. } => *sockets,
             Order::Cell { .. } => 1,
-            Order::Begin { .. } | Order::Certificates(_) | Order::Table(_) | Order::Drain => 0,
+            Order::Begin { .. } | Order::Certificates { .. } | Order::Table(_) | Order::Drain => 0,
         }
     }
 }
@@ -53,6 +59,8 @@ pub struct Table {
     pub version: u64,
     /// The cells, each with its routes.
     pub cells: Vec<CellRoutes>,
+    /// Which of the listeners, in the order in which they came, somebody else accepts from.
+    pub handed: Vec<bool>,
 }
 
 /// The requests that a cell takes.
@@ -60,6 +68,8 @@ pub struct Table {
 pub struct CellRoutes {
     /// The cell's number.
     pub cell: u64,
+    /// Whose it is.
+    pub owner: String,
     /// `http` lines, as in a manifest.
     pub routes: Vec<String>,
 }

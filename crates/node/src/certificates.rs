@@ -1,9 +1,13 @@
 //! The certificates of the public listeners: a folder that the operator keeps.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tombolo_listen::{Tls, TlsError, TlsFiles, TlsPems};
+use tombolo_spec::Name;
+
+use crate::public::Public;
 
 /// The name of the certificate for all names that have none.
 const DEFAULT: &str = "default";
@@ -27,11 +31,25 @@ pub enum CertificateError {
     Tls(#[from] TlsError),
 }
 
-/// All certificates in a folder, each `NAME.pem` with `NAME.key`: `default` first, then by name. All of them are good.
+/// The certificates of the gateway's listeners (`None`), and of each tenant's own.
+pub(crate) type Certificates = BTreeMap<Option<Name>, Vec<TlsPems>>;
+
+/// The certificates that these listeners need: those of a tenant's own are in the folder of its name.
 ///
 /// # Errors
 /// [`CertificateError`].
-pub(crate) fn read(folder: &Path) -> Result<Vec<TlsPems>, CertificateError> {
+pub(crate) fn read(folder: &Path, listeners: &[Public]) -> Result<Certificates, CertificateError> {
+    let tenants = listeners.iter().filter(|public| public.is_tls).map(|public| public.tenant.clone());
+    let tenants: BTreeSet<_> = tenants.collect();
+    let read = |tenant: Option<Name>| {
+        let own = tenant.as_ref().map_or_else(|| folder.to_owned(), |tenant| folder.join(tenant.as_str()));
+        Ok((tenant, read_folder(&own)?))
+    };
+    tenants.into_iter().map(read).collect()
+}
+
+/// All certificates in a folder, each `NAME.pem` with `NAME.key`: `default` first, then by name. All of them are good.
+fn read_folder(folder: &Path) -> Result<Vec<TlsPems>, CertificateError> {
     let pems = files(folder)?.iter().map(TlsFiles::read).collect::<Result<Vec<_>, _>>()?;
     if pems.is_empty() {
         return Err(CertificateError::None(folder.to_owned()));
@@ -82,7 +100,7 @@ mod tests {
     fn a_folder_without_certificates_says_what_to_put_there() {
         let folder = tempfile::tempdir().expect("a folder");
         for folder in [folder.path().to_owned(), folder.path().join("missing")] {
-            let error = read(&folder).expect_err("there is none").to_string();
+            let error = read_folder(&folder).expect_err("there is none").to_string();
             assert!(error.contains("NAME.pem") && error.contains(&folder.display().to_string()), "{error}");
         }
     }

@@ -26,5 +26,5 @@ mod supervise;
 pub mod wire;
 
 pub use certificates::CertificateError;
-pub use public::Public;
+pub use public::{Public, PublicError};
 pub use supervise::{Node, Options, StartError, run};

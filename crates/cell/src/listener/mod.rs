@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch::Receiver;
 use tombolo_listen::{Accepted, Socket, Stream, Tls};
 
 pub(crate) use connection::{Closing, Protocols};
@@ -24,21 +25,48 @@ pub(crate) struct Entrance {
     pub(crate) socket: Socket,
     pub(crate) kind: DoorKind,
     pub(crate) tls: Option<Tls>,
+    /// Whether it is accepted from; `None` is always.
+    pub(crate) open: Option<Receiver<bool>>,
+}
+
+/// Why an entrance accepts no more.
+enum Over {
+    /// The worker ends.
+    Ended,
+    /// Somebody else accepts for now.
+    Left,
 }
 
 impl Entrance {
-    /// Accepts until the worker closes, and then what was already waiting.
-    pub(crate) async fn serve(self, worker: Rc<Worker>, protocols: Protocols, closing: Rc<Closing>) {
+    /// Accepts whenever it is open, until the worker closes. Each time it is left its connections end.
+    pub(crate) async fn serve(mut self, worker: Rc<Worker>, protocols: Protocols) {
+        loop {
+            let closing = Rc::default();
+            let over = self.accept(&worker, &protocols, &closing).await;
+            closing.begin();
+            if let Over::Ended = over {
+                return;
+            }
+        }
+    }
+
+    async fn accept(&mut self, worker: &Rc<Worker>, protocols: &Protocols, closing: &Rc<Closing>) -> Over {
+        tokio::select! {
+            () = worker.closing.begun() => return Over::Ended,
+            () = until(&mut self.open, true) => {}
+        }
         loop {
             let accepted = tokio::select! {
                 biased;
                 accepted = self.socket.accept() => accepted,
-                () = closing.begun() => match self.socket.accept().now_or_never() {
+                // What was already waiting is still accepted.
+                () = worker.closing.begun() => match self.socket.accept().now_or_never() {
                     Some(accepted) => accepted,
-                    None => return,
+                    None => return Over::Ended,
                 },
+                () = until(&mut self.open, false) => return Over::Left,
             };
-            self.spawn(accepted, &worker, &protocols, &closing);
+            self.spawn(accepted, worker, protocols, closing);
         }
     }
 
@@ -59,6 +87,18 @@ impl Entrance {
                 Stream::Unix(stream) => serve(stream, tls, door, protocols, closing).await,
             }
         });
+    }
+}
+
+/// Waits until an entrance is open, or is not.
+async fn until(open: &mut Option<Receiver<bool>>, is_open: bool) {
+    let changed = match open {
+        Some(open) => open.wait_for(|open| *open == is_open).await.is_ok(),
+        None => is_open,
+    };
+    if !changed {
+        // It will not change any more.
+        std::future::pending().await
     }
 }
 

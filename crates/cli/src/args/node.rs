@@ -16,7 +16,7 @@ pub(crate) struct NodeArgs {
     pub(crate) command: Option<NodeCommand>,
 
     /// Where the gateway listens for everybody: 127.0.0.1:8080, https://[::]:443 for TLS with the certificates of the
-    /// configuration folder, unix:/run/web.sock, or systemd for inherited sockets (repeatable)
+    /// configuration folder, unix:/run/web.sock, or systemd for inherited sockets; ADDRESS=TENANT hands it to one tenant alone (repeatable)
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: Vec<tombolo_node::Public>,
 

@@ -9,8 +9,9 @@ use tombolo_spec::Name;
 use super::cell::CellProcess;
 use super::node::Node;
 use super::verify::verify;
+use crate::public::Public;
 use crate::reconcile::{Action, AppId, CellId, Event, Exit, Record, Revision};
-use crate::wire::CellOrder;
+use crate::wire::{CellOrder, CellTold};
 
 impl Node {
     pub(super) fn act(self: &Rc<Self>, action: Action) {
@@ -22,7 +23,7 @@ impl Node {
             Action::Route { version, table } => self.route(version, &table),
             Action::Drain { cell } => {
                 if let Some(process) = self.process(cell) {
-                    tokio::task::spawn_local(async move { process.drain().await });
+                    process.tell(&CellTold::Drain);
                 }
             }
             Action::Kill { cell } => {
@@ -70,15 +71,24 @@ impl Node {
             secrets: self.options.dirs.secrets(tenant),
             workers: self.options.workers,
             memory_bytes: self.options.cell_memory_bytes,
+            handed: self.own_listeners(tenant).map(|(public, _)| public.is_tls).collect(),
+            certificates: self.certificates.borrow().get(&Some(tenant.clone())).cloned().unwrap_or_default(),
             drain_ms: u64::try_from(self.options.policy.drain.as_millis()).unwrap_or(u64::MAX) / 3 * 2,
         })
     }
 
     fn route(&self, version: u64, table: &BTreeMap<Name, CellId>) {
-        let cells = table
-            .iter()
-            .map(|(tenant, cell)| CellRoutes { cell: cell.0, routes: self.routes(tenant, *cell) });
-        let table = Table { version, cells: cells.collect() };
+        self.hand_listeners(table);
+        let cells = table.iter().map(|(tenant, cell)| CellRoutes {
+            cell: cell.0,
+            owner: tenant.to_string(),
+            routes: self.routes(tenant, *cell),
+        });
+        let is_handed = |(public, _): &(Public, _)| {
+            public.tenant.as_ref().is_some_and(|tenant| table.contains_key(tenant))
+        };
+        let table =
+            Table { version, cells: cells.collect(), handed: self.public.iter().map(is_handed).collect() };
         if let Some(gateway) = &*self.gateway.borrow() {
             for cell in &table.cells {
                 let process = self.process(CellId(cell.cell));
@@ -86,6 +96,17 @@ impl Node {
             }
             gateway.order(Order::Table(table));
         }
+    }
+
+    /// A tenant's own listeners are its cell's: the next one enters before the one before leaves, and for a moment both
+    /// accept from the same sockets.
+    fn hand_listeners(&self, table: &BTreeMap<Name, CellId>) {
+        let cells = self.cells.borrow();
+        let handed = cells.iter().filter(|(_, cell)| self.own_listeners(&cell.tenant).next().is_some());
+        let (enter, leave): (Vec<_>, Vec<_>) =
+            handed.partition(|(id, cell)| table.get(&cell.tenant) == Some(id));
+        enter.iter().for_each(|(_, cell)| cell.tell(&CellTold::Enter));
+        leave.iter().for_each(|(_, cell)| cell.tell(&CellTold::Leave));
     }
 
     fn routes(&self, tenant: &Name, cell: CellId) -> Vec<String> {

@@ -20,7 +20,7 @@ use super::children::{Running, channel, how, this_program};
 use super::node::Node;
 use crate::logs::{LINE_BYTES_MAX, app_of};
 use crate::reconcile::{CellId, Event, Exit};
-use crate::wire::{CELL_COMMAND, CellOrder, CellSaid, DRAIN, SOCKETS};
+use crate::wire::{CELL_COMMAND, CellOrder, CellSaid, CellTold};
 
 /// Requests of an app that never served may fail so often, with none that succeeds, before it is taken back.
 const FAILURES_MAX: u32 = 3;
@@ -97,7 +97,10 @@ impl CellProcess {
         let (running, streams) = node.children.start(command)?;
         // Theirs must be closed here, or the end of the cell would not end the socket.
         let listeners: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
-        send_fds(&ours, SOCKETS, &listeners)?;
+        let handed: Vec<_> = node.own_listeners(tenant).map(|(_, listener)| listener.descriptors()).collect();
+        for (sockets, left) in std::iter::once(&listeners).chain(&handed).zip((0..=handed.len()).rev()) {
+            send_fds(&ours, &[u8::try_from(left).unwrap_or(u8::MAX)], sockets)?;
+        }
         let order = serde_json::to_string(order).map_err(io::Error::from)?;
         ours.set_nonblocking(true)?;
         let (said, orders) = tokio::net::UnixStream::from_std(ours)?.into_split();
@@ -115,23 +118,25 @@ impl CellProcess {
             let log = tokio::net::unix::pipe::Receiver::from_owned_fd(log)?;
             tokio::task::spawn_local(Rc::clone(&process).read_log(Rc::clone(node), cell, log));
         }
-        let first = Rc::clone(&process);
-        tokio::task::spawn_local(async move { first.say(&order).await });
+        process.say(order);
         tokio::task::spawn_local(Rc::clone(&process).listen(Rc::clone(node), cell, said, running));
         Ok(process)
     }
 
-    /// Asks it to answer what has begun and end.
-    pub(super) async fn drain(&self) {
-        self.say(DRAIN).await;
+    /// Tells it something.
+    pub(super) fn tell(self: &Rc<Self>, told: &CellTold) {
+        if let Ok(line) = serde_json::to_string(told) {
+            self.say(line);
+        }
     }
 
-    /// A cell that does not listen is about to be gone, which is heard of otherwise.
-    async fn say(&self, line: &str) {
-        let mut orders = self.orders.lock().await;
-        if orders.write_all(line.as_bytes()).await.is_ok() {
-            let _ = orders.write_all(b"\n").await;
-        }
+    /// Lines leave one after the other. A cell that does not listen is about to be gone, which is heard of otherwise.
+    fn say(self: &Rc<Self>, mut line: String) {
+        let process = Rc::clone(self);
+        line.push('\n');
+        tokio::task::spawn_local(async move {
+            let _ = process.orders.lock().await.write_all(line.as_bytes()).await;
+        });
     }
 
     /// Hears what it says, until its end.

@@ -10,9 +10,12 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::signal::unix::Signal;
 use tokio::sync::Notify;
 use tombolo_gateway::wire::Order;
+use tombolo_listen::TlsPems;
+use tombolo_spec::Name;
 
 use super::node::Node;
 use crate::certificates::read;
+use crate::wire::CellTold;
 
 /// A change is often several; this long without one, it is over.
 const QUIET: Duration = Duration::from_millis(50);
@@ -47,7 +50,7 @@ fn watch(folder: &Path, changed: Arc<Notify>) -> notify::Result<RecommendedWatch
             changed.notify_one();
         }
     })?;
-    watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    watcher.watch(folder, RecursiveMode::Recursive)?;
     Ok(watcher)
 }
 
@@ -62,15 +65,26 @@ async fn settle(changed: &Notify) {
 }
 
 fn take(node: &Rc<Node>, folder: &Path) {
-    match read(folder) {
-        Ok(pems) if pems == *node.certificates.borrow() => {}
-        Ok(pems) => {
-            node.certificates.replace(pems.clone());
-            if let Some(gateway) = &*node.gateway.borrow() {
-                gateway.order(Order::Certificates(pems));
+    match read(folder, &node.options.listen) {
+        Ok(all) if all == *node.certificates.borrow() => {}
+        Ok(all) => {
+            for (owner, pems) in &all {
+                give(node, owner.as_ref(), pems);
             }
+            node.certificates.replace(all);
             node.say("other certificates are in use");
         }
         Err(error) => node.say(&format!("{error}; the certificates before stay in use")),
+    }
+}
+
+/// Gives them to the gateway, and to the cells that speak TLS themselves.
+fn give(node: &Rc<Node>, owner: Option<&Name>, pems: &[TlsPems]) {
+    if let Some(gateway) = &*node.gateway.borrow() {
+        let owner = owner.map(ToString::to_string);
+        gateway.order(Order::Certificates { owner, pems: pems.to_owned() });
+    }
+    for cell in node.cells.borrow().values().filter(|cell| Some(&cell.tenant) == owner) {
+        cell.tell(&CellTold::Certificates(pems.to_owned()));
     }
 }

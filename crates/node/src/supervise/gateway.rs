@@ -121,10 +121,18 @@ fn begin(node: &Node, orders: &mpsc::UnboundedSender<(Order, Vec<OwnedFd>)>) -> 
         let sockets = listener.descriptors();
         let sockets = sockets.iter().map(BorrowedFd::try_clone_to_owned).collect::<io::Result<Vec<_>>>()?;
         // The receiver is still here.
-        let _ = orders.send((Order::Listen { sockets: sockets.len(), is_tls: public.is_tls }, sockets));
+        let order = Order::Listen {
+            sockets: sockets.len(),
+            is_tls: public.is_tls,
+            owner: public.tenant.as_ref().map(ToString::to_string),
+        };
+        let _ = orders.send((order, sockets));
     }
-    let certificates = node.certificates.borrow().clone();
-    let _ = orders.send((Order::Begin { workers: node.options.workers, certificates }, Vec::new()));
+    for (owner, pems) in &*node.certificates.borrow() {
+        let (owner, pems) = (owner.as_ref().map(ToString::to_string), pems.clone());
+        let _ = orders.send((Order::Certificates { owner, pems }, Vec::new()));
+    }
+    let _ = orders.send((Order::Begin { workers: node.options.workers }, Vec::new()));
     Ok(())
 }
 

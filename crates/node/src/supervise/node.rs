@@ -7,13 +7,14 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore, watch};
-use tombolo_listen::{Listener, TlsPems};
+use tombolo_listen::Listener;
 use tombolo_spec::{Ceiling, Name};
 
 use super::cell::CellProcess;
 use super::children::Children;
 use super::gateway::Gateway;
 use crate::ceilings::MachineCeiling;
+use crate::certificates::Certificates;
 use crate::db::{Db, Release};
 use crate::dirs::Dirs;
 use crate::disk::Artifacts;
@@ -54,7 +55,7 @@ pub struct Node {
     pub(crate) addresses: Vec<String>,
     pub(super) public: Vec<(Public, Listener)>,
     /// Those in use.
-    pub(super) certificates: RefCell<Vec<TlsPems>>,
+    pub(super) certificates: RefCell<Certificates>,
     /// Grows with each event: who waits for something looks again.
     pub(crate) changed: watch::Sender<u64>,
     pub(super) state: RefCell<State>,
@@ -77,7 +78,7 @@ impl Node {
         artifacts: Artifacts,
         ceiling: MachineCeiling,
         public: Vec<(Public, Listener)>,
-        certificates: Vec<TlsPems>,
+        certificates: Certificates,
         state: State,
     ) -> Rc<Node> {
         Rc::new(Node {
@@ -196,6 +197,11 @@ impl Node {
     /// The kernel's walls around the gateway, as far as it has said.
     pub(crate) fn gateway_layers(&self) -> serde_json::Value {
         self.gateway.borrow().as_ref().map(|gateway| gateway.layers.borrow().clone()).unwrap_or_default()
+    }
+
+    /// The public listeners that are a tenant's alone.
+    pub(super) fn own_listeners(&self, tenant: &Name) -> impl Iterator<Item = &(Public, Listener)> {
+        self.public.iter().filter(move |(public, _)| public.tenant.as_ref() == Some(tenant))
     }
 
     /// Whether TLS is spoken anywhere.

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tombolo_gateway::wire::Order;
-use tombolo_listen::{ListenAddress, ListenError, Listener, TlsPems};
+use tombolo_listen::{ListenAddress, ListenError, Listener};
 use tombolo_sandbox::FDS_MAX;
 
 use super::node::{Node, Options};
@@ -23,6 +23,7 @@ use crate::db::{Db, DbError};
 use crate::disk::Artifacts;
 use crate::public::Public;
 use crate::reconcile::{Event, State};
+use crate::wire::{CellTold, HANDED_MAX};
 
 /// How long all processes together may take to end.
 const END_TIME: Duration = Duration::from_secs(20);
@@ -49,6 +50,9 @@ pub enum StartError {
     /// A public address.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// More public listeners than a cell can be handed.
+    #[error("the node cannot start: {0} public listeners are more than {HANDED_MAX}")]
+    Listeners(usize),
     /// Certificates that a public address needs.
     #[error("the node cannot start: {0}")]
     Certificates(#[from] CertificateError),
@@ -66,7 +70,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[String])) -> Result<(), StartE
     let (db, recovered) = Db::open(&options.dirs.state)?;
     let artifacts = Artifacts::open(options.dirs.state.join("artifacts"))?;
     let state = State::new(options.policy.clone(), db.apps()?);
-    let certificates = certificates(&options)?;
+    let certificates = read_certificates(&options.dirs.certificates(), &options.listen)?;
     let public = listen(&options)?;
     clear_sockets(&options)?;
 
@@ -132,9 +136,7 @@ async fn end(node: &Rc<Node>) {
         }
         until(|| node.gateway.borrow().is_none()).await;
         let cells: Vec<_> = node.cells.borrow().values().cloned().collect();
-        for cell in cells {
-            cell.drain().await;
-        }
+        cells.iter().for_each(|cell| cell.tell(&CellTold::Drain));
         until(|| node.children.count() == 0).await;
     };
     // Whoever is left dies with this process.
@@ -158,19 +160,15 @@ fn lock(options: &Options) -> Result<OwnedFd, StartError> {
     }
 }
 
-fn certificates(options: &Options) -> Result<Vec<TlsPems>, CertificateError> {
-    if options.listen.iter().any(|public| public.is_tls) {
-        return read_certificates(&options.dirs.certificates());
-    }
-    Ok(Vec::new())
-}
-
 /// One socket for each thread of the gateway, as far as one message carries them.
 fn listen(options: &Options) -> Result<Vec<(Public, Listener)>, StartError> {
     let mut all = Vec::new();
     for public in &options.listen {
         let listeners = bind(&public.address, options.workers.min(FDS_MAX))?;
         all.extend(listeners.into_iter().map(|listener| (public.clone(), listener)));
+    }
+    if all.len() > HANDED_MAX {
+        return Err(StartError::Listeners(all.len()));
     }
     Ok(all)
 }

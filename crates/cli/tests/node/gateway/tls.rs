@@ -17,7 +17,7 @@ fn place(folder: &Path, name: &str, dns_names: &[&str]) {
 }
 
 /// Puts a copy of a file in another's place, as editors and certificate clients do.
-fn put(from: &Path, to: &Path) {
+pub(super) fn put(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.parent().expect("a folder")).expect("made");
     let new = to.with_extension("new");
     std::fs::copy(from, &new).expect("copied");
@@ -28,15 +28,19 @@ fn start(folder: TempDir) -> Node {
     Node::start_in(folder, "https://127.0.0.1:0", &[], None)
 }
 
-fn port(node: &Node) -> &str {
-    node.address.rsplit_once(':').expect("a port").1
+fn port(address: &str) -> &str {
+    address.rsplit_once(':').expect("a port").1
+}
+
+fn curl(node: &Node, trusted: &str, flags: &[&str]) -> Option<String> {
+    curl_at(node, &node.address, trusted, flags)
 }
 
 /// What curl gets, if it trusts whom it asks.
-fn curl(node: &Node, trusted: &str, flags: &[&str]) -> Option<String> {
+pub(super) fn curl_at(node: &Node, address: &str, trusted: &str, flags: &[&str]) -> Option<String> {
     let trusted = node.folder.path().join(format!("{trusted}.crt"));
-    let (to, url) =
-        (format!("localhost:{}:127.0.0.1", port(node)), format!("https://localhost:{}/", port(node)));
+    let port = port(address);
+    let (to, url) = (format!("localhost:{port}:127.0.0.1"), format!("https://localhost:{port}/"));
     let mut command = Command::new("curl");
     command.args(["-sS", "--resolve", &to, "--cacert", path(&trusted)]).args(flags).arg(url);
     let output = command.output().expect("curl runs");
@@ -59,7 +63,8 @@ fn http_1_1_and_2_are_spoken_and_the_guest_learns_who_asks() {
         }
         assert!(answer.ends_with(version), "{answer}");
     }
-    let plain = Command::new("curl").args(["-s", &format!("http://127.0.0.1:{}/", port(&node))]).output();
+    let plain =
+        Command::new("curl").args(["-s", &format!("http://127.0.0.1:{}/", port(&node.address))]).output();
     assert!(!plain.expect("curl runs").status.success(), "plain HTTP is not spoken there");
 }
 
@@ -71,7 +76,7 @@ fn each_name_gets_its_certificate_and_all_others_the_default() {
     place(folder.path(), "default", &["other.example"]);
     let node = start(folder);
     for (name, expected) in [("one.example", "a"), ("x.two.example", "b"), ("nobody.example", "default")] {
-        let address = format!("127.0.0.1:{}", port(&node));
+        let address = format!("127.0.0.1:{}", port(&node.address));
         let mut command = Command::new("openssl");
         command.args(["s_client", "-connect", &address, "-servername", name]);
         let shown = finish(&mut command, b"").stdout;
