@@ -42,4 +42,5 @@ pub use ledger::Ledger;
 pub use link::{link_p1, link_p2, link_p3};
 pub use stdio::Stdio;
 pub use template::{Lookup, PrepareError, Template, TemplateParts};
+pub use tombolo_egress::{Broker, NameConfig, needs_network};
 pub use volume::OpenVolumeError;

@@ -1,8 +1,9 @@
 //! What the node says to the programs that it starts, and what they answer: one JSON object a line.
 //!
 //! A cell gets a Unix socket as standard input. First comes one byte with what it listens on as descriptors (a passage for
-//! requests, sockets for events and for metrics), and the same for each public listener that is handed to it: the byte says
-//! how many listeners are still to come. Then comes one [`CellOrder`], and later [`CellTold`].
+//! requests, sockets for events and for metrics) and, if a grant of it needs a network, a socket to the broker; then a byte
+//! with the sockets of each public listener that is handed to it. The byte says how many of these are still to come. Then
+//! comes one [`CellOrder`], and later [`CellTold`].
 
 use std::path::PathBuf;
 
@@ -13,6 +14,8 @@ use tombolo_listen::TlsPems;
 pub const CELL_COMMAND: &str = "__cell";
 /// The hidden command that is a gateway.
 pub const GATEWAY_COMMAND: &str = "__gateway";
+/// The hidden command that is a broker of connections.
+pub const EGRESS_COMMAND: &str = "__egress";
 /// The hidden command that verifies artifacts.
 pub const VERIFY_COMMAND: &str = "__verify";
 

@@ -13,7 +13,7 @@ use rustix::net::{
 /// The most descriptors that one message carries.
 pub const FDS_MAX: usize = 16;
 
-/// Sends `data` (at least one byte) and descriptors over a Unix stream socket in one message (`SCM_RIGHTS`).
+/// Sends `data` (at least one byte) and descriptors over a Unix socket in one message (`SCM_RIGHTS`).
 ///
 /// Blocks as the socket does. Fails with `InvalidInput` for no data or more than [`FDS_MAX`] descriptors, and with
 /// `WriteZero` if the kernel took only a part of `data`.
@@ -39,9 +39,8 @@ pub fn recv_fds(socket: impl AsFd, data: &mut [u8]) -> io::Result<(usize, Vec<Ow
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut buffers = [IoSliceMut::new(data)];
-    let message = rustix::io::retry_on_intr(|| {
-        recvmsg(socket.as_fd(), &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)
-    })?;
+    let message =
+        rustix::io::retry_on_intr(|| recvmsg(&socket, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC))?;
     let mut fds = Vec::new();
     for part in control.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = part {

@@ -17,6 +17,7 @@ mod error;
 mod fds;
 mod layers;
 mod lockdown;
+mod memory;
 mod probe;
 mod requirement;
 mod threads;
@@ -28,6 +29,7 @@ pub use error::SandboxError;
 pub use fds::{FDS_MAX, close_fds_except, recv_fds, send_fds};
 pub use layers::{Layer, Layers, Status};
 pub use lockdown::{Access, FileRule, Network, Policy, lock_down};
+pub use memory::give_back_memory;
 pub use probe::{probe, probe_fully};
 pub use requirement::{Requirement, RequirementError};
 #[doc(hidden)]

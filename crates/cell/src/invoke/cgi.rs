@@ -9,7 +9,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyDataStream, BodyExt};
 use tokio_util::io::StreamReader;
-use tombolo_engine::{Calls, Fault, HasBudget, classify, metered};
+use tombolo_engine::{Calls, Fault, HasBudget, classify};
 use tombolo_host::Guest;
 use tombolo_host::stdio::{Input, Output, OutputReader, output_pipe};
 use wasmtime::Store;
@@ -25,6 +25,7 @@ use crate::link::Entry;
 use crate::path::Door;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
+use crate::turns;
 use crate::worker::bury;
 
 /// Chunks of output that may wait for the client before the program has to.
@@ -54,9 +55,16 @@ pub(super) async fn call(
     let setting = setting(input, stdout);
     let started = setting.starts();
     let mut store = Store::new(engine(&program), setting.guest.with_env(env));
-    tombolo_engine::arm(&mut store, Calls::Async);
+    tombolo_engine::arm(&mut store, Calls::InTurns(turns::turn));
     let guest = run(store, program, started);
-    Ok(Running::new(guest, head, (setting.pass, setting.ticks), body_too_large, setting.limits))
+    Ok(Running::new(
+        guest,
+        head,
+        (setting.pass, setting.ticks),
+        body_too_large,
+        setting.limits,
+        setting.account,
+    ))
 }
 
 /// How many segments of a request's path led to its function.
@@ -78,7 +86,7 @@ fn engine(program: &Entry) -> &wasmtime::Engine {
 }
 
 async fn run(mut store: Store<Guest>, entry: Entry, started: impl FnOnce()) -> Ended {
-    let ended = metered(start(&mut store, entry, started))
+    let ended = start(&mut store, entry, started)
         .await
         .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
     bury(store);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::Request;
-use tombolo_engine::{Calls, HasBudget, classify, metered};
+use tombolo_engine::{Calls, HasBudget, classify};
 use tombolo_host::Guest;
 use wasmtime::Store;
 use wasmtime_wasi_http::WasiHttpView;
@@ -14,6 +14,7 @@ use super::head::{Head, Slot};
 use super::running::{Ended, Running};
 use super::{Setting, exit_code};
 use crate::request_body::RequestBody;
+use crate::turns;
 use crate::worker::bury;
 
 /// Calls a fresh instance of `pre` with `request`.
@@ -26,7 +27,7 @@ pub(super) fn call(
     let body_too_large = request.body().too_large();
     let started = setting.starts();
     let mut store = Store::new(pre.engine(), setting.guest);
-    tombolo_engine::arm(&mut store, Calls::Async);
+    tombolo_engine::arm(&mut store, Calls::InTurns(turns::turn));
 
     let slot = Arc::new(Slot::default());
     let answer = Arc::clone(&slot);
@@ -43,9 +44,16 @@ pub(super) fn call(
             proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
         };
         let ended: Ended =
-            metered(called).await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
+            called.await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };
-    Ok(Running::new(guest, Head::Slot(slot), (setting.pass, setting.ticks), body_too_large, setting.limits))
+    Ok(Running::new(
+        guest,
+        Head::Slot(slot),
+        (setting.pass, setting.ticks),
+        body_too_large,
+        setting.limits,
+        setting.account,
+    ))
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::Request;
-use tombolo_engine::{Calls, HasBudget, classify, metered};
+use tombolo_engine::{Calls, HasBudget, classify};
 use tombolo_host::Guest;
 use wasmtime::Store;
 use wasmtime::component::Accessor;
@@ -17,6 +17,7 @@ use super::head::{Head, Slot};
 use super::running::{Ended, Running};
 use super::{Setting, exit_code};
 use crate::request_body::RequestBody;
+use crate::turns;
 use crate::worker::bury;
 
 /// Calls a fresh instance of `pre` with `request`.
@@ -24,7 +25,7 @@ pub(super) fn call(setting: Setting, pre: ServicePre<Guest>, request: Request<Re
     let body_too_large = request.body().too_large();
     let started = setting.starts();
     let mut store = Store::new(pre.engine(), setting.guest);
-    tombolo_engine::arm(&mut store, Calls::Async);
+    tombolo_engine::arm(&mut store, Calls::InTurns(turns::turn));
 
     let slot = Arc::new(Slot::default());
     let answer = Arc::clone(&slot);
@@ -35,11 +36,18 @@ pub(super) fn call(setting: Setting, pre: ServicePre<Guest>, request: Request<Re
             store.run_concurrent(async |accessor| handle(accessor, &service, request, &answer).await).await?
         };
         let ended: Ended =
-            metered(called).await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
+            called.await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };
-    Running::new(guest, Head::Slot(slot), (setting.pass, setting.ticks), body_too_large, setting.limits)
+    Running::new(
+        guest,
+        Head::Slot(slot),
+        (setting.pass, setting.ticks),
+        body_too_large,
+        setting.limits,
+        setting.account,
+    )
 }
 
 /// Tells the guest what became of the request's body.

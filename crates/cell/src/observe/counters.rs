@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::refusal::Refusal;
+use crate::turns::Share;
 
 /// Upper bounds of a request's duration, in microseconds.
 pub(crate) const DURATION_BOUNDS_US: [u64; 16] = [
@@ -42,6 +43,9 @@ pub(crate) struct Counters {
     /// From admission until the instance is ready to be called.
     pub(crate) start: Histogram,
     pub(crate) canceled: AtomicU64,
+    /// Processor time of the function's guests.
+    pub(crate) cpu_ns: AtomicU64,
+    pub(crate) share: Share,
 }
 
 /// The sum of one function's counters over all worker threads.
@@ -52,6 +56,7 @@ pub(crate) struct Totals {
     pub(crate) duration: Distribution,
     pub(crate) start: Distribution,
     pub(crate) canceled: u64,
+    pub(crate) cpu_ns: u64,
 }
 
 /// A [`Histogram`] at one moment.
@@ -88,6 +93,7 @@ impl Totals {
         self.duration.add(&counters.duration);
         self.start.add(&counters.start);
         self.canceled += counters.canceled.load(Relaxed);
+        self.cpu_ns += counters.cpu_ns.load(Relaxed);
     }
 }
 

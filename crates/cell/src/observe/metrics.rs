@@ -86,6 +86,10 @@ fn functions(page: &mut Page, called: &[(&Function, Totals)], unrouted: &Totals)
     for (name, totals) in named() {
         page.value("tombolo_canceled_total", &[("function", name)], totals.canceled);
     }
+    page.family("tombolo_cpu_seconds_total", "counter", "Processor time of a function's guests.");
+    for (name, totals) in named() {
+        page.value("tombolo_cpu_seconds_total", &[("function", name)], seconds(totals.cpu_ns / 1000));
+    }
     page.family(
         "tombolo_request_duration_seconds",
         "histogram",

@@ -3,13 +3,15 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use tombolo_cell::{Handle, Patience, Public, ServeOptions, Serving, needs_network, serve};
+use tombolo_cell::{Handle, Patience, Public, ServeOptions, Serving, serve};
+use tombolo_host::{Broker, Network};
 use tombolo_listen::{Listener, Tls};
 use tombolo_node::wire::{CellOrder, CellSaid, CellTold};
-use tombolo_sandbox::{CellPlan, Entered, Verdict, recv_fds, run_in_cell};
+use tombolo_sandbox::{self as sandbox, CellPlan, Entered, Policy, Verdict, recv_fds, run_in_cell};
 
 use super::load::{self, Loaded, Unloadable};
 use crate::exit::{Exit, Failure};
@@ -21,8 +23,8 @@ use crate::serve::{CONNECTIONS_MAX, INSTANCES_MAX, policy_of};
 /// When that is no node, or no process can be made.
 pub(crate) fn cell() -> Result<Exit, Failure> {
     let mut node = Node::new()?;
-    let plan = CellPlan { network: network(&node.order)?, ..CellPlan::default() };
-    let verdict = run_in_cell(&plan, |entered| node.live(&entered))?;
+    // It has no network: what its grants reach comes as descriptors from the broker.
+    let verdict = run_in_cell(&CellPlan::default(), |entered| node.live(&entered))?;
     Ok(match verdict {
         Verdict::Exited(code) => Exit::Program(code),
         Verdict::Signaled(signal) | Verdict::Interrupted(signal) => Exit::Signal(signal),
@@ -30,10 +32,8 @@ pub(crate) fn cell() -> Result<Exit, Failure> {
     })
 }
 
-fn network(order: &CellOrder) -> anyhow::Result<bool> {
-    let grants = order.functions.iter().map(load::grants).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(grants.iter().any(needs_network))
-}
+/// What a cell always listens on.
+const LISTENERS: usize = 3;
 
 /// The node, as a cell sees it.
 struct Node {
@@ -80,14 +80,18 @@ impl Node {
     /// Loads, locks down and serves.
     fn begin(&mut self, entered: &Entered) -> Result<(Serving, Option<Tls>), Unloadable> {
         let nobodys = |reason: anyhow::Error| Unloadable { app: None, reason };
-        let Loaded { engines, functions } = load::load(&self.order)?;
+        let broker = self.broker().map_err(nobodys)?;
+        let network = broker.clone().map(|broker| Arc::new(Network::brokered(broker)));
+        let Loaded { engines, functions } = load::load(&self.order, network.as_ref())?;
         let [requests, control, admin] = self.listeners().map_err(nobodys)?;
         let tls = self.order.handed.contains(&true).then(|| Tls::load(&self.order.certificates)).transpose();
         let tls = tls.map_err(|error| nobodys(error.into()))?;
         let handed = std::mem::take(&mut self.handed).into_iter().zip(&self.order.handed);
         let public =
             |(listener, is_tls): (_, &bool)| Public { listener, tls: tls.clone().filter(|_| *is_tls) };
-        let layers = entered.lock_down(&policy_of(&functions)).map_err(|error| nobodys(error.into()))?;
+        let policy = Policy { network: sandbox::Network::None, udp: false, ..policy_of(&functions) };
+        let layers = entered.lock_down(&policy).map_err(|error| nobodys(error.into()))?;
+        broker.map_or(Ok(()), |broker| broker.listen()).map_err(|error| nobodys(error.into()))?;
         let serving = serve(ServeOptions {
             engines,
             functions,
@@ -111,9 +115,15 @@ impl Node {
         Ok((serving, tls))
     }
 
-    fn listeners(&mut self) -> anyhow::Result<[Listener; 3]> {
+    /// The node's broker, where a grant needs one: the fourth socket.
+    fn broker(&mut self) -> anyhow::Result<Option<Arc<Broker>>> {
+        let socket = self.sockets.drain(LISTENERS.min(self.sockets.len())..).next();
+        Ok(socket.map(Broker::new).transpose()?)
+    }
+
+    fn listeners(&mut self) -> anyhow::Result<[Listener; LISTENERS]> {
         let sockets = std::mem::take(&mut self.sockets).try_into();
-        let [requests, control, admin]: [OwnedFd; 3] =
+        let [requests, control, admin]: [OwnedFd; LISTENERS] =
             sockets.map_err(|_| anyhow!("three sockets are needed"))?;
         Ok([
             Listener::passed(requests, "requests")?,

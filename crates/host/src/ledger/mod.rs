@@ -84,6 +84,11 @@ impl Ledger {
         }
     }
 
+    /// The function's name.
+    pub(crate) fn function(&self) -> &str {
+        &self.function
+    }
+
     /// Counts a use of a grant.
     pub fn used(&self, grant: &GrantId) {
         if let Some(counter) = self.counter(grant.index()) {

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tombolo_egress::Admitted;
 use tombolo_spec::Request;
 use tombolo_spec::net;
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtx};
 
-use crate::egress::{Admitted, InstanceNet, grant_line};
+use crate::egress::{InstanceNet, grant_line};
 use crate::ledger::{Reason, Refused};
 
 /// What wasmtime-wasi asks about addresses, for one instance.
@@ -69,12 +70,13 @@ fn find(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> Option<Ad
     let policy = net.policy();
     let direct = protocol.request(None, address);
     if policy.grants.permits(&direct) {
-        return policy.admit_one(address.ip(), &direct);
+        return policy.admit(address.ip(), &direct, |address| policy.network.is_own(address));
     }
     let names = net.names_of(address.ip());
     names.iter().find_map(|name| {
         let by_name = protocol.request(Some(name.as_str()), address);
-        policy.grants.permits(&by_name).then(|| policy.admit_one(address.ip(), &by_name))?
+        let is_own = |address| policy.network.is_own(address);
+        policy.grants.permits(&by_name).then(|| policy.admit(address.ip(), &by_name, is_own))?
     })
 }
 

@@ -23,6 +23,7 @@ pub(super) async fn node(node: Rc<Node>, _: Parts, _: Request<Incoming>) -> Answ
         pid: std::process::id(),
         gateway: node.gateway_pid(),
         gateway_layers: node.gateway_layers(),
+        egress: node.egress_pid(),
         listen: node.addresses.clone(),
         state: state.display().to_string(),
         disk_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),

@@ -82,6 +82,8 @@ pub struct NodeStatus {
     pub gateway: Option<u32>,
     /// The kernel's walls around the gateway.
     pub gateway_layers: serde_json::Value,
+    /// The process that makes connections for cells, if one runs.
+    pub egress: Option<u32>,
     /// Where the gateway listens.
     pub listen: Vec<String>,
     /// Where state is kept.

@@ -27,6 +27,9 @@ const FAILURES_MAX: u32 = 3;
 /// What a cell logs when a request failed by the app's own fault.
 const FAILURES: [&str; 3] = ["\"refusal\":\"trap\"", "\"refusal\":\"limit\"", "\"refusal\":\"guest-http\""];
 
+/// Variables that say where this machine's certificates are: whom outgoing TLS trusts.
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// A cell that runs.
 #[derive(Debug)]
 pub(super) struct CellProcess {
@@ -94,11 +97,13 @@ impl CellProcess {
         let (ours, theirs) = channel()?;
         let mut command = this_program(CELL_COMMAND);
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.envs(CERTIFICATES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         let (running, streams) = node.children.start(command)?;
         // Theirs must be closed here, or the end of the cell would not end the socket.
-        let listeners: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
+        let broker = node.egress.join(cell, tenant, order)?;
+        let given: Vec<_> = listeners.iter().chain(&broker).map(AsFd::as_fd).collect();
         let handed: Vec<_> = node.own_listeners(tenant).map(|(_, listener)| listener.descriptors()).collect();
-        for (sockets, left) in std::iter::once(&listeners).chain(&handed).zip((0..=handed.len()).rev()) {
+        for (sockets, left) in std::iter::once(&given).chain(&handed).zip((0..=handed.len()).rev()) {
             send_fds(&ours, &[u8::try_from(left).unwrap_or(u8::MAX)], sockets)?;
         }
         let order = serde_json::to_string(order).map_err(io::Error::from)?;

@@ -4,6 +4,7 @@ mod act;
 mod cell;
 mod certificates;
 mod children;
+mod egress;
 mod gateway;
 mod node;
 mod notify;

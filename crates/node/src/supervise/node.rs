@@ -12,6 +12,7 @@ use tombolo_spec::{Ceiling, Name};
 
 use super::cell::CellProcess;
 use super::children::Children;
+use super::egress::Egress;
 use super::gateway::Gateway;
 use crate::ceilings::MachineCeiling;
 use crate::certificates::Certificates;
@@ -62,6 +63,7 @@ pub struct Node {
     pub(super) children: Children,
     pub(super) cells: RefCell<BTreeMap<CellId, Rc<CellProcess>>>,
     pub(super) gateway: RefCell<Option<Gateway>>,
+    pub(super) egress: Egress,
     pub(super) classes: RefCell<BTreeMap<(AppId, Revision), Vec<String>>>,
     pub(super) verify_places: Semaphore,
     pub(super) timer: Notify,
@@ -95,6 +97,7 @@ impl Node {
             children: Children::default(),
             cells: RefCell::default(),
             gateway: RefCell::default(),
+            egress: Egress::default(),
             classes: RefCell::default(),
             verify_places: Semaphore::new(VERIFY_MAX),
             timer: Notify::new(),
@@ -162,6 +165,7 @@ impl Node {
 
     pub(super) fn forget_cell(&self, cell: CellId) {
         self.cells.borrow_mut().remove(&cell);
+        self.egress.leave(cell);
     }
 
     pub(super) fn begin_to_end(&self) {
@@ -207,6 +211,11 @@ impl Node {
     /// Whether TLS is spoken anywhere.
     pub(super) fn speaks_tls(&self) -> bool {
         self.public.iter().any(|(public, _)| public.is_tls)
+    }
+
+    /// The process that makes connections for cells, if it runs.
+    pub(crate) fn egress_pid(&self) -> Option<u32> {
+        self.egress.pid()
     }
 
     /// Says something to the operator.

@@ -15,7 +15,7 @@ use tombolo_sandbox::FDS_MAX;
 
 use super::node::{Node, Options};
 use super::notify::{keep_watchdog, notify};
-use super::{certificates, gateway};
+use super::{certificates, egress, gateway};
 use crate::api;
 use crate::ceilings::{CeilingError, MachineCeiling};
 use crate::certificates::{CertificateError, read as read_certificates};
@@ -95,6 +95,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[String])) -> Result<(), StartE
         tokio::task::spawn_local(tick(Rc::clone(&node)));
         tokio::task::spawn_local(gateway::keep(Rc::clone(&node)));
         tokio::task::spawn_local(certificates::follow(Rc::clone(&node), hang_up));
+        tokio::task::spawn_local(egress::keep(Rc::clone(&node)));
         let api = tokio::task::spawn_local(api);
         ready(&node.addresses);
         notify("READY=1");
@@ -137,6 +138,8 @@ async fn end(node: &Rc<Node>) {
         until(|| node.gateway.borrow().is_none()).await;
         let cells: Vec<_> = node.cells.borrow().values().cloned().collect();
         cells.iter().for_each(|cell| cell.tell(&CellTold::Drain));
+        until(|| node.cells.borrow().is_empty()).await;
+        node.egress.end();
         until(|| node.children.count() == 0).await;
     };
     // Whoever is left dies with this process.
