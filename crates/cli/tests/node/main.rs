@@ -1,12 +1,15 @@
 //! `tombolo node` as its users meet it: real processes, sockets and disks.
 
 mod attacker;
+#[path = "../common/certificates.rs"]
+mod certificates;
 mod cgroups;
 #[path = "../common/mod.rs"]
 mod common;
 mod deploys;
 mod explain;
 mod faults;
+mod gateway;
 mod hostile;
 mod tenants;
 mod tokens;
