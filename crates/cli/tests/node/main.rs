@@ -7,6 +7,7 @@ mod cgroups;
 #[path = "../common/mod.rs"]
 mod common;
 mod deploys;
+mod egress;
 mod explain;
 mod faults;
 mod gateway;
