@@ -9,14 +9,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::forward::{Door, serve};
+use crate::places::{Place, Places};
 use crate::pool::Pool;
 use crate::table::Current;
 
 /// Connections that each worker holds at most.
-const CONNECTIONS_MAX: usize = 10_000;
+const CONNECTIONS_MAX: u32 = 10_000;
 /// From a request's first byte to the end of its head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Requests at once on one HTTP/2 connection.
@@ -36,33 +37,28 @@ pub(crate) struct Worker {
 impl Worker {
     /// Serves until told to drain, and then until all that has begun is answered.
     pub(crate) async fn serve(mut self, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let places = Places::new(CONNECTIONS_MAX);
         let mut accepting = Vec::new();
         for listener in listeners {
-            let (listener, places) = (TcpListener::from_std(listener)?, Arc::clone(&places));
+            let (listener, places) = (TcpListener::from_std(listener)?, places.clone());
             let worker =
                 Worker { table: self.table.clone(), pool: self.pool.clone(), drain: self.drain.clone() };
             accepting.push(tokio::spawn(worker.accept(listener, places)));
         }
         let _ = self.drain.wait_for(|drain| *drain).await;
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
-        let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
-        let _ = tokio::time::timeout(DRAIN_TIME, places.acquire_many(all)).await;
+        let _ = tokio::time::timeout(DRAIN_TIME, places.empty()).await;
         Ok(())
     }
 
-    async fn accept(self, listener: TcpListener, places: Arc<Semaphore>) {
+    async fn accept(self, listener: TcpListener, places: Places) {
         loop {
             // Those for whom there is no place wait in the kernel's queue.
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Some(place) = places.take().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     let door = Door { table: self.table.clone(), pool: self.pool.clone(), peer: peer.ip() };
-                    let connection = connection(stream, door, self.drain.clone());
-                    tokio::spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
+                    tokio::spawn(connection(stream, door, Arc::new(place), self.drain.clone()));
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -72,16 +68,21 @@ impl Worker {
 }
 
 /// Serves one connection to its end. How it ends is the client's affair.
-async fn connection(stream: TcpStream, door: Door, mut drain: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, door: Door, place: Arc<Place>, mut drain: watch::Receiver<bool>) {
     // Small answers should not wait for an acknowledgement; without the option they are slower and right.
     let _ = stream.set_nodelay(true);
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).half_close(false);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
-    let service = service_fn(move |request| serve(door.clone(), request));
+    let taken = Arc::clone(&place);
+    let service = service_fn(move |request| {
+        let (door, taken) = (door.clone(), Arc::clone(&taken));
+        async move { taken.during(serve(door, request)).await }
+    });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => return,
+        () = place.is_needed() => connection.as_mut().graceful_shutdown(),
         _ = drain.wait_for(|drain| *drain) => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;

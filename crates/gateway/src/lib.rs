@@ -12,6 +12,7 @@
 mod accept;
 mod forward;
 mod headers;
+mod places;
 mod pool;
 mod refusal;
 mod run;

@@ -18,6 +18,7 @@ pub mod client;
 pub mod db;
 pub mod dirs;
 pub mod disk;
+mod failpoint;
 mod logs;
 mod observe;
 pub mod reconcile;
@@ -26,4 +27,5 @@ mod supervise;
 mod usage;
 pub mod wire;
 
+pub use failpoint::failpoint;
 pub use supervise::{Node, Options, StartError, run};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use tombolo_cell::{Listener, Patience, ServeOptions, Serving, serve};
 use tombolo_host::{Broker, Network};
+use tombolo_node::failpoint;
 use tombolo_node::wire::{CellOrder, CellSaid, DRAIN};
 use tombolo_sandbox::{self as sandbox, CellPlan, Entered, Policy, Verdict, recv_fds, run_in_cell};
 
@@ -81,7 +82,9 @@ impl Node {
         let nobodys = |reason: anyhow::Error| Unloadable { app: None, reason };
         let broker = self.broker().map_err(nobodys)?;
         let network = broker.clone().map(|broker| Arc::new(Network::brokered(broker)));
+        failpoint("cell-ordered");
         let Loaded { engines, functions } = load::load(&self.order, network.as_ref())?;
+        failpoint("cell-loaded");
         let [requests, control, admin] = self.listeners().map_err(nobodys)?;
         let policy = Policy { network: sandbox::Network::None, udp: false, ..policy_of(&functions) };
         let layers = entered.lock_down(&policy).map_err(|error| nobodys(error.into()))?;

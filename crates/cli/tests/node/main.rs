@@ -2,12 +2,15 @@
 
 mod attacker;
 mod cgroups;
+mod churn;
 #[path = "../common/mod.rs"]
 mod common;
 mod deploys;
 mod explain;
 mod faults;
+mod greedy;
 mod hostile;
+mod power;
 mod tenants;
 mod tokens;
 mod upgrade;

@@ -10,7 +10,7 @@ use super::cell::CellProcess;
 use super::node::Node;
 use super::verify::verify;
 use crate::audit::AuditEvent;
-use crate::observe;
+use crate::failpoint;
 use crate::reconcile::{Action, AppId, CellId, Event, Exit, Record, Revision};
 use crate::wire::CellOrder;
 
@@ -41,6 +41,7 @@ impl Node {
     }
 
     fn start_cell(self: &Rc<Self>, cell: CellId, tenant: &Name, plan: &BTreeMap<Name, Revision>) {
+        failpoint("cell-wanted");
         let started = self.order(tenant, plan).and_then(|order| {
             CellProcess::start(self, cell, tenant, &order).map_err(|error| Exit {
                 culprit: None,
@@ -89,6 +90,7 @@ impl Node {
         if let Some(gateway) = &*self.gateway.borrow() {
             // A gateway that is gone is started again, and asks again.
             let _ = gateway.orders.send(Order::Table(table));
+            failpoint("routes-sent");
         }
     }
 
@@ -100,7 +102,9 @@ impl Node {
     }
 
     fn record(self: &Rc<Self>, record: Record) {
+        failpoint("record-wanted");
         let recorded = self.db.borrow_mut().record(&record);
+        failpoint("record-written");
         if recorded.is_ok() {
             self.record_event(came_of(&record));
         }
@@ -119,7 +123,7 @@ impl Node {
 
 /// What the cell observed is kept before it goes.
 async fn drain(node: Rc<Node>, process: Rc<CellProcess>) {
-    let observed = observe::ask(&process.sockets.admin).await;
+    let observed = process.observed().await;
     node.past.keep(&process.tenant, observed);
     process.drain().await;
 }
