@@ -4,6 +4,7 @@ mod attacker;
 #[path = "../common/certificates.rs"]
 mod certificates;
 mod cgroups;
+mod churn;
 #[path = "../common/mod.rs"]
 mod common;
 mod deploys;
@@ -11,7 +12,9 @@ mod egress;
 mod explain;
 mod faults;
 mod gateway;
+mod greedy;
 mod hostile;
+mod power;
 mod tenants;
 mod tokens;
 mod upgrade;

@@ -143,6 +143,7 @@ impl Node {
             .expect("a log file");
         let mut process = command
             .args(more)
+            .env("TOMBOLO_FAILPOINTS", folder.path().join("failpoints"))
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(Stdio::piped())
@@ -170,6 +171,14 @@ impl Node {
         let address = self.address.clone();
         let disk = self.disk.take();
         Node::start_in(folder, &address, &more, disk, self.binary)
+    }
+
+    /// Lets the next process that comes to this point end there.
+    pub(crate) fn arm(&self, point: &str) -> PathBuf {
+        let folder = self.folder.path().join("failpoints");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(point), "").expect("a file");
+        folder.join(point)
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -23,7 +23,7 @@ use crate::db::{Db, Release};
 use crate::dirs::Dirs;
 use crate::disk::Artifacts;
 use crate::logs::Logs;
-use crate::observe::{self, Past};
+use crate::observe::Past;
 use crate::public::Public;
 use crate::reconcile::{AppId, CellId, Event, Policy, Revision, State, Time, step};
 use crate::release::{Checked, check};
@@ -223,7 +223,7 @@ impl Node {
         let cells = self.serving(tenant);
         let mut now = Vec::new();
         for cell in &cells {
-            now.extend(observe::ask(&cell.sockets.admin).await);
+            now.extend(cell.observed().await);
         }
         if !cells.is_empty() {
             self.past.add_to(tenant, &mut now);
