@@ -5,6 +5,7 @@ pub mod container;
 pub mod cpus;
 pub mod load;
 pub mod memory;
+pub mod node;
 pub mod peers;
 pub mod run;
 pub mod servers;

@@ -33,6 +33,27 @@ pub fn descriptors_of_tree(root: u32) -> usize {
         .sum()
 }
 
+/// How often threads of a process and its descendants have gone to sleep, and so were woken.
+pub fn wakes_of_tree(root: u32) -> u64 {
+    let threads = |pid| fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let wakes = |status: String| {
+        let value = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        value.and_then(|value| value.trim().parse::<u64>().ok()).unwrap_or(0)
+    };
+    let all = tree(root).into_iter().flat_map(threads);
+    all.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok()).map(wakes).sum()
+}
+
+/// Bytes that a process and its descendants have caused to be written to a disk.
+pub fn written_of_tree(root: u32) -> u64 {
+    let written = |pid: u32| {
+        let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+        let value = text.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+        value.and_then(|value| value.parse::<u64>().ok()).unwrap_or(0)
+    };
+    tree(root).into_iter().map(written).sum()
+}
+
 fn tree(root: u32) -> Vec<u32> {
     let mut found = vec![root];
     let mut next = 0;
