@@ -48,7 +48,7 @@ impl Remote {
 }
 
 /// Every route as (method, path, role), for an app of `acme` that does not exist.
-fn routes() -> Vec<(String, String, String)> {
+pub(crate) fn routes() -> Vec<(String, String, String)> {
     let document = include_str!("../../../../docs/openapi.json");
     let document: Value = serde_json::from_str(document).expect("JSON");
     let digest = format!("sha256:{}", "0".repeat(64));

@@ -53,11 +53,15 @@ pub enum StartError {
     },
 }
 
-/// Runs a node until it is told to end. `ready` is called once the API answers, with the public addresses in use.
+/// Runs a node until it is told to end. `ready` is called once the API answers, with the public addresses in use and
+/// that of the page.
 ///
 /// # Errors
 /// [`StartError`]; once it has started, a node does not fail.
-pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), StartError> {
+pub fn run(
+    options: Options,
+    ready: impl FnOnce(&[SocketAddr], Option<SocketAddr>),
+) -> Result<(), StartError> {
     options.dirs.make()?;
     let _lock = lock(&options)?;
     raise_open_files();
@@ -76,7 +80,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), St
         let mut children = signal(SignalKind::child())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let api = api::listen(&node)?;
+        let (api, page) = api::listen(&node)?;
         tokio::task::spawn_local({
             let node = Rc::clone(&node);
             async move {
@@ -88,7 +92,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), St
         tokio::task::spawn_local(tick(Rc::clone(&node)));
         tokio::task::spawn_local(gateway::keep(Rc::clone(&node)));
         let api = tokio::task::spawn_local(api);
-        ready(&node.addresses);
+        ready(&node.addresses, page);
         notify("READY=1");
         tokio::task::spawn_local(keep_watchdog());
         tokio::select! {
