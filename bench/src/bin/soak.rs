@@ -1,7 +1,7 @@
 //! A server under attack for a while: does a well-behaved function beside the attackers keep its speed, and does
 //! memory and do descriptors come back?
 //!
-//! `bench-soak [SECONDS]`; `bench/soak` prepares everything and calls it. Exits with 1 when something did not hold.
+//! `bench-soak [SECONDS [ATTACK...]]`; `bench/soak` prepares everything and calls it. Exits with 1 when something did not hold.
 
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,8 +68,7 @@ struct Measured {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    let seconds =
-        std::env::args().nth(1).map_or(Ok(SECONDS), |n| n.parse()).context("usage: bench-soak [SECONDS]")?;
+    let (seconds, attacks) = arguments()?;
     let peers = Peers::from_env()?;
     let folder = tempfile::tempdir()?;
     let manifest = MANIFEST
@@ -92,7 +91,7 @@ fn main() -> anyhow::Result<ExitCode> {
     cpus::pin_to(*cpus.last().context("no processor")?)?;
 
     let before = watch(&server, port, BASELINE);
-    let during = attack(&server, port, Duration::from_secs(seconds));
+    let during = attack(&server, port, Duration::from_secs(seconds), &attacks);
     std::thread::sleep(RECOVERY);
     let after = watch(&server, port, BASELINE);
     println!("{}", report(&[("before", &before), ("under attack", &during), ("after", &after)]));
@@ -130,7 +129,16 @@ fn watch(server: &Server, port: u16, time: Duration) -> Measured {
     }
 }
 
-fn attack(server: &Server, port: u16, time: Duration) -> Measured {
+fn arguments() -> anyhow::Result<(u64, Vec<String>)> {
+    let mut arguments = std::env::args().skip(1);
+    let usage = "usage: bench-soak [SECONDS [ATTACK...]]";
+    let seconds = arguments.next().map_or(Ok(SECONDS), |n| n.parse()).context(usage)?;
+    let chosen: Vec<_> = arguments.collect();
+    let all = || ATTACKS.map(str::to_owned).to_vec();
+    Ok((seconds, if chosen.is_empty() { all() } else { chosen }))
+}
+
+fn attack(server: &Server, port: u16, time: Duration, attacks: &[String]) -> Measured {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for attacker in 0..ATTACKERS {
@@ -142,7 +150,7 @@ fn attack(server: &Server, port: u16, time: Duration) -> Measured {
                     }
                     // Whatever comes back, or nothing: the next attack follows on a connection of its own.
                     let _ = Client::new(port, PATIENCE)
-                        .get(&format!("/faults/{}", ATTACKS[turn % ATTACKS.len()]));
+                        .get(&format!("/faults/{}", attacks[turn % attacks.len()]));
                 }
             });
         }

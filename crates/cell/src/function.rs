@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tombolo_engine::{Code, Engine, LimitHit};
-use tombolo_host::Template;
+use tombolo_host::{Sockets, Template};
 use tombolo_spec::{LimitName, Limits, Trigger};
 
 use crate::admit::{Cell, Gate};
@@ -84,7 +84,9 @@ impl Generation {
         before: &Generation,
         place: (&Cell, &Log),
     ) -> Result<Generation, PrepareError> {
-        let linkers = Linkers::new(engines);
+        // The functions of a cell share its network.
+        let sockets = functions.first().map_or(Sockets::Own, |first| first.template.network().sockets());
+        let linkers = Linkers::new(engines, sockets);
         let mut generation = Generation::default();
         for prepared in functions {
             let index = generation.functions.len();

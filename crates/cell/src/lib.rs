@@ -31,10 +31,12 @@ mod request_body;
 mod respond;
 mod route;
 mod serve;
+mod turns;
 mod worker;
 
 pub use function::{PrepareError, PreparedFunction};
 pub use listener::{ListenAddress, ListenError, Listener, Patience, Tls, TlsError, TlsFiles, TlsPems};
 pub use observe::{RefusalLog, Traces};
-pub use policy::{needs_network, policy};
+pub use policy::policy;
 pub use serve::{Drained, Handle, ServeError, ServeOptions, Serving, serve};
+pub use tombolo_host::needs_network;

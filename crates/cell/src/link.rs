@@ -1,7 +1,7 @@
 //! Gives loaded code its imports, and finds how it is called.
 
 use tombolo_engine::{Code, Engine, EngineClass};
-use tombolo_host::Guest;
+use tombolo_host::{Guest, Sockets};
 use wasmtime::component::Linker;
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p3::bindings::CommandPre as CommandP3Pre;
@@ -28,11 +28,11 @@ struct EngineLinkers {
 }
 
 impl Linkers {
-    pub(crate) fn new(engines: &[Engine]) -> Linkers {
+    pub(crate) fn new(engines: &[Engine], sockets: Sockets) -> Linkers {
         let linkers = |engine: &Engine| EngineLinkers {
             engine: engine.raw().clone(),
             modules: module_linker(engine),
-            components: component_linker(engine),
+            components: component_linker(engine, sockets),
         };
         Linkers(engines.iter().map(linkers).collect())
     }
@@ -95,11 +95,11 @@ fn module_linker(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<Guest>> {
     Ok(linker)
 }
 
-fn component_linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+fn component_linker(engine: &Engine, sockets: Sockets) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine.raw());
-    tombolo_host::link_p2(&mut linker)?;
+    tombolo_host::link_p2(&mut linker, sockets)?;
     if engine.class() == EngineClass::Concurrent {
-        tombolo_host::link_p3(&mut linker)?;
+        tombolo_host::link_p3(&mut linker, sockets)?;
     }
     Ok(linker)
 }

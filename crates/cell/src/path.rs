@@ -24,6 +24,7 @@ use crate::redirect;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
 use crate::respond;
+use crate::turns;
 use crate::worker::Worker;
 
 /// How often a program may send a request elsewhere on this server.
@@ -68,6 +69,7 @@ async fn answer(
 
         let again = function.is_program().then(|| redirect::copy(&request));
         let pass = function.gate.enter(&door.worker.shared.cell, function.memory_bytes).await?;
+        turns::fair(&function.counters[door.worker.index].share).await;
         let mut answer = invoke::invoke(door, call, &function, pass, request).await?;
         match again.and_then(|again| redirect::follow(&mut answer.response, again)) {
             Some(next) => request = next?,

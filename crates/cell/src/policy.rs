@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use tombolo_host::Template;
+use tombolo_host::{Template, needs_network};
 use tombolo_sandbox::{Access, FileRule, Network, Policy};
 use tombolo_spec::grant::{HostPattern, Ports};
 use tombolo_spec::{Grant, GrantSet};
@@ -23,20 +23,6 @@ pub fn policy(template: &Template) -> Policy<'_> {
         network: needs.network(),
         ..Policy::default()
     }
-}
-
-/// Whether any grant needs a network. Without one, the cell gets an empty network namespace.
-pub fn needs_network(grants: &GrantSet) -> bool {
-    grants.iter().any(|(_, grant)| {
-        matches!(
-            grant,
-            Grant::Http { .. }
-                | Grant::TcpConnect { .. }
-                | Grant::ListenTcp { .. }
-                | Grant::UdpConnect { .. }
-                | Grant::Dns { .. }
-        )
-    })
 }
 
 /// What the grants together need of the network.

@@ -15,6 +15,7 @@ use crate::function::{Generation, PrepareError, PreparedFunction};
 use crate::listener::{Entrance, Listener, Patience, Protocols, Tls};
 use crate::observe::{Counters, Log, SteeringLine, Tracer, Traces};
 use crate::path::DoorKind;
+use crate::turns;
 use crate::worker::{Shared, Worker, drop_finished_instances};
 
 /// How a cell serves.
@@ -91,6 +92,7 @@ pub struct Handle {
 /// [`ServeError`]; nothing is accepted then.
 pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
     let workers = options.workers.max(1);
+    tombolo_engine::when_idle(tombolo_sandbox::give_back_memory);
     let (log, log_writer) = Log::start(options.log)?;
     let (tracer, trace_writer) = options.traces.map(Tracer::start).transpose()?.unzip();
     let cell = Cell::new(options.instances, options.memory_bytes);
@@ -248,6 +250,7 @@ fn work(
             let outbox = Rc::clone(&worker.outbox);
             async move { outbox.keep_sending(drop_finished_instances).await }
         });
+        let turns = tokio::task::spawn_local(turns::keep_giving());
         let serve = |entrance: Entrance| {
             tokio::task::spawn_local(entrance.serve(
                 Rc::clone(&worker),
@@ -266,6 +269,7 @@ fn work(
             worker.idle().await;
         };
         let drained = tokio::time::timeout(drain, drained).await.is_ok();
+        turns.abort();
         sender.abort();
         worker.outbox.send();
         flusher.abort();

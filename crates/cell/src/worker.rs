@@ -80,6 +80,7 @@ impl Worker {
         let count = &self.connections.count;
         (count.get() < self.shared.connections).then(|| {
             count.set(count.get() + 1);
+            self.connections.most.set(self.connections.most.get().max(count.get()));
             ConnectionPlace(Rc::clone(&self.connections))
         })
     }
@@ -107,10 +108,15 @@ impl Worker {
 /// The largest head that is read where no function says otherwise.
 const HEAD_BYTES: usize = 32 * 1024;
 
+/// Connections whose memory is worth giving back when the last of them has left.
+const MANY_CONNECTIONS: usize = 256;
+
 /// The connections of one worker.
 #[derive(Debug, Default)]
 struct Connections {
     count: Cell<usize>,
+    /// The most at once since there was none.
+    most: Cell<usize>,
     left: Notify,
 }
 
@@ -122,6 +128,9 @@ impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.0.count.set(self.0.count.get() - 1);
         self.0.left.notify_one();
+        if self.0.count.get() == 0 && self.0.most.take() >= MANY_CONNECTIONS {
+            tombolo_sandbox::give_back_memory();
+        }
     }
 }
 

@@ -69,6 +69,7 @@ fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Token(args) => remote::token(&args),
         Command::Cell => node::cell(),
         Command::Gateway => node::gateway(),
+        Command::Egress => node::egress(),
         Command::Verify => node::verify(),
         Command::Completions(args) => man::completions(&args),
         Command::Man(args) => man::man(&args),

@@ -1,15 +1,23 @@
 //! Puts a store under its budget.
 
+use std::pin::Pin;
+
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::budget::HasBudget;
 use crate::meter;
+use crate::ticker;
+
+/// Ends when a guest that gave way may go on.
+pub type Turn = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How a guest is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Calls {
     /// On a fiber of its own (`call_async`): it gives way to other tasks at each tick.
     Async,
+    /// The same, and after each tick it waits for its turn among the guests of its thread that compute.
+    InTurns(fn() -> Turn),
     /// On the thread's own stack (`call`): it keeps the thread until it returns.
     Sync,
 }
@@ -18,8 +26,7 @@ pub enum Calls {
 ///
 /// Limits of processor time and the deadline hold while a [`Ticker`](crate::Ticker) of the store's engine runs, and
 /// only for an engine that is interruptible.
-/// Processor time is exact for calls within [`metered`](crate::metered) or [`metered_call`](crate::metered_call);
-/// otherwise each tick that the guest notices counts in full.
+/// Processor time is counted in calls within [`metered`](crate::metered) or [`metered_call`](crate::metered_call).
 pub fn arm<T: HasBudget + 'static>(store: &mut Store<T>, calls: Calls) {
     let limits = store.data_mut().budget().limits();
     let fuel = usize::try_from(limits.hostcall_fuel().bytes()).unwrap_or(usize::MAX);
@@ -30,8 +37,10 @@ pub fn arm<T: HasBudget + 'static>(store: &mut Store<T>, calls: Calls) {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |mut context| {
         context.data_mut().budget().tick(meter::used_now())?;
+        ticker::interrupted();
         Ok(match calls {
             Calls::Async => UpdateDeadline::Yield(1),
+            Calls::InTurns(turn) => UpdateDeadline::YieldCustom(1, turn()),
             Calls::Sync => UpdateDeadline::Continue(1),
         })
     });

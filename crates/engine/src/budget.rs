@@ -10,7 +10,6 @@ use wasmtime::ResourceLimiter;
 
 use crate::limits::LimitHit;
 use crate::shared::MemoryShare;
-use crate::ticker::TICK;
 
 /// Bytes that one table element takes.
 const TABLE_ELEMENT_BYTES: u64 = 8;
@@ -131,9 +130,9 @@ impl Budget {
         taken
     }
 
-    /// At a tick: `used` is the processor time so far where the call is metered, else a tick is charged.
+    /// At a tick: `used` is the processor time so far, where the call is metered.
     pub(crate) fn tick(&mut self, used: Option<Duration>) -> Result<(), LimitHit> {
-        self.cpu = used.unwrap_or(self.cpu.saturating_add(TICK));
+        self.cpu = used.unwrap_or(self.cpu);
         if self.cpu_max.is_some_and(|limit| self.cpu > limit) {
             return Err(self.refuse(LimitName::Cpu));
         }

@@ -130,8 +130,21 @@ impl Engine {
 
 fn make(options: &EngineOptions, pool: Option<&PoolSize>) -> Result<wasmtime::Engine, EngineError> {
     config(options, pool)
-        .and_then(|config| wasmtime::Engine::new(&config))
+        .and_then(|config| without_administration(|| wasmtime::Engine::new(&config)))
         .map_err(|error| EngineError(format!("{error:#}")))
+}
+
+/// Does `act` without root's right to know where pages lie in the machine's memory. The page map that the pool keeps
+/// open then never tells, not even a guest that takes over the process (proc(5), `/proc/pid/pagemap`).
+fn without_administration<T>(act: impl FnOnce() -> T) -> T {
+    use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+    let Ok(own) = capabilities(None) else { return act() };
+    let fewer = CapabilitySets { effective: own.effective - CapabilitySet::SYS_ADMIN, ..own };
+    // A thread may always do without a right, and take it back that it is permitted.
+    let _ = set_capabilities(None, fewer);
+    let done = act();
+    let _ = set_capabilities(None, own);
+    done
 }
 
 /// Tries pools from the one that fits the machine's memory down to the smallest.

@@ -22,7 +22,7 @@ mod shared;
 mod target;
 mod ticker;
 
-pub use arm::{Calls, arm};
+pub use arm::{Calls, Turn, arm};
 pub use budget::{Budget, HasBudget};
 pub use engine::{Code, Engine};
 pub use errors::{CompileError, EngineError, LoadError};
@@ -37,7 +37,7 @@ pub use pool::{MemoryPlan, PoolSize};
 pub use seal::{Authenticated, SEAL_BYTES, SealError, SealKey, seal};
 pub use shared::{MemoryShare, SharedMemory};
 pub use target::{Target, UnknownTarget};
-pub use ticker::{TICK, Ticker, TickerGuard};
+pub use ticker::{Ticker, TickerGuard, when_idle};
 
 /// The engine behind this crate, for `--version` and diagnoses.
 pub const ENGINE_VERSION: &str = "wasmtime 48.0.8";

@@ -72,31 +72,26 @@ pub fn metered_call<R>(used_before: Duration, call: impl FnOnce() -> R) -> (R, D
 
 pin_project! {
     /// A future whose polls are charged to a guest.
-    pub struct Metered<F> {
+    pub struct Metered<F, C> {
         #[pin]
         future: F,
+        charge: C,
         used: Duration,
     }
 }
 
-/// Charges the polls of `future`, a call into a guest.
-pub fn metered<F: Future>(future: F) -> Metered<F> {
-    Metered { future, used: Duration::ZERO }
+/// Charges the polls of `future`, a call into a guest: `charge` is told the processor time of each of them.
+pub fn metered<F: Future, C: FnMut(Duration)>(future: F, charge: C) -> Metered<F, C> {
+    Metered { future, charge, used: Duration::ZERO }
 }
 
-impl<F> Metered<F> {
-    /// Processor time used so far.
-    pub fn used(&self) -> Duration {
-        self.used
-    }
-}
-
-impl<F: Future> Future for Metered<F> {
+impl<F: Future, C: FnMut(Duration)> Future for Metered<F, C> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let (poll, used) = metered_call(*this.used, || this.future.poll(context));
+        (this.charge)(used.saturating_sub(*this.used));
         *this.used = used;
         poll
     }

@@ -71,11 +71,11 @@ impl PoolSize {
     }
 }
 
-/// A 256 MiB gateway keeps 64 KiB warm per slot, a server 1 MiB.
+/// A 256 MiB gateway keeps 64 KiB warm per slot, a server 256 KiB: four times as much made no workload faster.
 fn keep_resident_bytes(memory_bytes: u64) -> usize {
     match memory_bytes {
         0..=0x4000_0000 => 64 << 10,
-        _ => 1 << 20,
+        _ => 256 << 10,
     }
 }
 

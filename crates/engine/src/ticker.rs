@@ -11,7 +11,7 @@
 //! calls does not wake it for each of them; an idle process has no timer.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -21,9 +21,13 @@ use wasmtime::EngineWeak;
 use crate::engine::Engine;
 
 /// Time between two ticks.
-pub const TICK: Duration = Duration::from_millis(1);
+const TICK: Duration = Duration::from_millis(1);
+/// Time between two ticks while guests compute: a request that comes then waits no longer before it is looked at.
+const FINE_TICK: Duration = Duration::from_micros(250);
 
-/// Ticks without a guest after which the thread parks.
+/// Fine ticks after the last one that found a guest computing.
+const FINE_TICKS: u32 = 20;
+/// Long ticks without a guest after which the thread parks.
 const LINGER: u32 = 50;
 /// The thread calls nothing deep.
 const STACK_BYTES: usize = 64 * 1024;
@@ -31,9 +35,11 @@ const STACK_BYTES: usize = 64 * 1024;
 static CLOCK: Clock = Clock {
     guests: AtomicUsize::new(0),
     parked: AtomicBool::new(false),
+    interrupted: AtomicBool::new(false),
     thread: OnceLock::new(),
     starting: Mutex::new(()),
     engines: Mutex::new(Vec::new()),
+    idle: OnceLock::new(),
 };
 
 struct Clock {
@@ -41,10 +47,14 @@ struct Clock {
     guests: AtomicUsize,
     /// Set by the thread before it parks, cleared by whoever wakes it.
     parked: AtomicBool,
+    /// A guest was interrupted since the last tick.
+    interrupted: AtomicBool,
     thread: OnceLock<Thread>,
     /// Held while the thread is started.
     starting: Mutex<()>,
     engines: Mutex<Vec<EngineWeak>>,
+    /// What is done when no guest has run for a while.
+    idle: OnceLock<fn()>,
 }
 
 /// Advances the epochs of an engine while at least one [`TickerGuard`] of the process lives.
@@ -99,6 +109,16 @@ impl Drop for TickerGuard {
     }
 }
 
+/// Calls `task` whenever no guest has run for [`LINGER`] ticks, on the clock's thread. The first one stays.
+pub fn when_idle(task: fn()) {
+    CLOCK.idle.get_or_init(|| task);
+}
+
+/// A tick found a guest computing: the next ones come faster.
+pub(crate) fn interrupted() {
+    CLOCK.interrupted.store(true, Relaxed);
+}
+
 impl Clock {
     fn thread(&'static self) -> io::Result<&'static Thread> {
         if let Some(thread) = self.thread.get() {
@@ -114,12 +134,15 @@ impl Clock {
     }
 
     fn run(&self) {
-        let mut idle = 0;
+        let (mut idle, mut fine) = (0, 0);
         loop {
-            thread::sleep(TICK);
+            fine =
+                if self.interrupted.swap(false, Relaxed) { FINE_TICKS } else { u32::saturating_sub(fine, 1) };
+            thread::sleep(if fine > 0 { FINE_TICK } else { TICK });
             self.tick();
             idle = if self.guests.load(SeqCst) > 0 { 0 } else { idle + 1 };
             if idle > LINGER {
+                self.idle.get().inspect(|task| task());
                 self.park();
                 idle = 0;
             }

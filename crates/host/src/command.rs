@@ -5,7 +5,7 @@ use wasmtime::component::Linker as ComponentLinker;
 use wasmtime::{Engine, InstancePre, Linker, Store};
 use wasmtime_wasi::{I32Exit, p2, p3};
 
-use crate::{Guest, link_p1, link_p2, link_p3};
+use crate::{Guest, Sockets, link_p1, link_p2, link_p3};
 
 /// A program whose imports are resolved; can be called any number of times, each time as a new instance.
 pub enum Command {
@@ -31,9 +31,9 @@ impl Command {
             }
             Code::Component(component) => {
                 let mut linker = ComponentLinker::new(engine);
-                link_p2(&mut linker)?;
+                link_p2(&mut linker, Sockets::Own)?;
                 if wasi == Wasi::P3 {
-                    link_p3(&mut linker)?;
+                    link_p3(&mut linker, Sockets::Own)?;
                     return Ok(Command::P3(p3::bindings::CommandPre::new(
                         linker.instantiate_pre(component)?,
                     )?));

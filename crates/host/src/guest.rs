@@ -27,6 +27,7 @@ use crate::logging::LoggingView;
 use crate::p1::P1State;
 use crate::random::host::RandomView;
 use crate::sockets;
+use crate::sockets::brokered::SocketsView;
 use crate::stdio::p2::StdioView;
 use crate::stdio::{LogStream, OutputEnd, OutputHandle, Slot, StdinHandle, Stdio};
 use crate::template::Template;
@@ -107,6 +108,10 @@ impl Guest {
         let net = &mut self.hooks;
         let ctx = self.sockets.get_or_insert_with(|| sockets::context(net.net()));
         WasiSocketsCtxView { ctx, table: &mut self.table }
+    }
+
+    pub(crate) fn brokered_sockets(&mut self) -> SocketsView<'_> {
+        SocketsView { net: self.hooks.net(), table: &mut self.table }
     }
 
     pub(crate) fn clocks(&mut self) -> ClocksView<'_> {

@@ -16,6 +16,8 @@ mod data;
 mod dns;
 pub mod egress;
 mod env;
+#[cfg(feature = "escape")]
+mod escape;
 pub mod fs;
 mod guest;
 mod http_out;
@@ -39,7 +41,8 @@ pub use env::MissingSecret;
 pub use guest::Guest;
 pub use kv::OpenStoreError;
 pub use ledger::Ledger;
-pub use link::{link_p1, link_p2, link_p3};
+pub use link::{Sockets, link_p1, link_p2, link_p3};
 pub use stdio::Stdio;
 pub use template::{Lookup, PrepareError, Template, TemplateParts};
+pub use tombolo_egress::{Broker, NameConfig, needs_network};
 pub use volume::OpenVolumeError;

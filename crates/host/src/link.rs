@@ -27,6 +27,8 @@ use crate::stdio::p2::HasStdio;
 /// # Errors
 /// Only when the linker already has one of these functions.
 pub fn link_p1(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
+    #[cfg(feature = "escape")]
+    crate::escape::add_to_linker(linker)?;
     wasmtime_wasi::p1::wasi_snapshot_preview1::add_to_linker(linker, |guest| guest)
 }
 
@@ -35,13 +37,13 @@ pub fn link_p1(linker: &mut wasmtime::Linker<Guest>) -> wasmtime::Result<()> {
 ///
 /// # Errors
 /// Only when the linker already has one of these interfaces.
-pub fn link_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+pub fn link_p2(linker: &mut component::Linker<Guest>, sockets: Sockets) -> wasmtime::Result<()> {
     wasmtime_wasi_io::add_to_linker_async(linker)?;
     clocks_and_random_p2(linker)?;
     p2::filesystem::types::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
     p2::filesystem::preopens::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
     cli_p2(linker)?;
-    sockets_p2(linker)?;
+    sockets_p2(linker, sockets)?;
     drafts(linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }
@@ -68,17 +70,29 @@ fn cli_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
     cli::terminal_stderr::add_to_linker::<_, HasStdio>(linker, Guest::stdio_view)
 }
 
-fn sockets_p2(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+/// Where a guest's sockets come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sockets {
+    /// Its process makes them.
+    Own,
+    /// They are handed to its process ([`tombolo_egress`]).
+    Given,
+}
+
+fn sockets_p2(linker: &mut component::Linker<Guest>, from: Sockets) -> wasmtime::Result<()> {
     use p2::sockets;
     let options = sockets::network::LinkOptions::default();
     sockets::network::add_to_linker::<_, WasiSockets>(linker, &options, Guest::wasi_sockets)?;
     sockets::instance_network::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    dns::p2::add_to_linker(linker)?;
+    if from == Sockets::Given {
+        return sockets_host::brokered::link_p2(linker);
+    }
     sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
     sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
     sockets::tcp::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
     sockets::udp::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
-    sockets_host::metered::add_to_linker(linker)?;
-    dns::p2::add_to_linker(linker)
+    sockets_host::metered::add_to_linker(linker)
 }
 
 fn drafts(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
@@ -94,7 +108,7 @@ fn drafts(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
 ///
 /// # Errors
 /// Only when the linker already has one of these interfaces.
-pub fn link_p3(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
+pub fn link_p3(linker: &mut component::Linker<Guest>, sockets: Sockets) -> wasmtime::Result<()> {
     use p3::{clocks, random};
     clocks::types::add_to_linker::<_, HasClocks>(linker, Guest::clocks)?;
     clocks::system_clock::add_to_linker::<_, HasClocks>(linker, Guest::clocks)?;
@@ -105,7 +119,10 @@ pub fn link_p3(linker: &mut component::Linker<Guest>) -> wasmtime::Result<()> {
     cli_p3(linker)?;
     p3::filesystem::types::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
     p3::filesystem::preopens::add_to_linker::<_, HasFs>(linker, Guest::fs)?;
-    p3::sockets::types::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?;
+    match sockets {
+        Sockets::Own => p3::sockets::types::add_to_linker::<_, WasiSockets>(linker, Guest::wasi_sockets)?,
+        Sockets::Given => sockets_host::brokered::link_p3(linker)?,
+    }
     p3::sockets::ip_name_lookup::add_to_linker::<_, HasDns>(linker, Guest::dns)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)
 }

@@ -117,7 +117,10 @@ impl Template {
             clock: clock(&parts.grants),
             random: parts.grants.find(&Request::Random).map(GrantId::index),
             network: match parts.network {
-                Some(network) => network,
+                Some(network) => {
+                    network.trust_for(&parts.grants);
+                    network
+                }
                 None => Network::for_grants(&parts.grants)?,
             },
             pool: Pool::new(),

@@ -27,8 +27,8 @@ pub(crate) fn grants(lines: &[&str]) -> GrantSet {
 /// A template with these grants and limits, whose names are answered by `dns`.
 pub(crate) fn template(lines: &[&str], limits: &[&str], dns: Option<&DnsStub>) -> Arc<Template> {
     let mut config = NetworkConfig::empty();
-    config.name_servers = dns.iter().map(|dns| dns.address).collect();
-    config.dns_timeout = std::time::Duration::from_millis(300);
+    config.names.servers = dns.iter().map(|dns| dns.address).collect();
+    config.names.timeout = std::time::Duration::from_millis(300);
     let mut parts = TemplateParts::new("test", grants(lines));
     let mut overrides = LimitOverrides::default();
     for line in limits {

@@ -49,7 +49,7 @@ fn peer() -> Peer {
 
 fn template(args: &[&str], lines: &[&str], limits: &[&str]) -> Arc<Template> {
     let mut config = NetworkConfig::empty();
-    config.hosts = "10.9.8.7 db.internal\n127.0.0.1 peer.localhost\n".to_owned();
+    config.names.hosts = "10.9.8.7 db.internal\n127.0.0.1 peer.localhost\n".to_owned();
     let mut parts = TemplateParts::new("net", grants(lines));
     parts.args = ["net"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
     parts.network = Some(Arc::new(Network::new(&config).unwrap()));

@@ -2,8 +2,11 @@
 
 use std::env;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
 
 /// The folders of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,13 @@ impl Dirs {
         let config = variable("CONFIGURATION_DIRECTORY")
             .map_or_else(|| base("XDG_CONFIG_HOME", ".config").map(own), Ok)?;
         Ok(Dirs { state, runtime, config })
+    }
+
+    /// A name that no other node of this machine has: there is one for each state folder.
+    pub fn name(&self) -> String {
+        let digest = Sha256::digest(self.state.as_os_str().as_bytes());
+        let digits: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        format!("tombolo-{digits}")
     }
 
     /// The socket of the API.

@@ -1,7 +1,8 @@
 //! What the node says to the programs that it starts, and what they answer: one JSON object a line.
 //!
 //! A cell gets a Unix socket as standard input. First comes one byte with its listening sockets as descriptors (for
-//! requests, for events, for metrics), then one [`CellOrder`], then nothing or the word [`DRAIN`].
+//! requests, for events, for metrics) and, if a grant of it needs a network, a socket to the broker; then one
+//! [`CellOrder`], then nothing or the word [`DRAIN`].
 
 use std::path::PathBuf;
 
@@ -11,10 +12,12 @@ use serde::{Deserialize, Serialize};
 pub const CELL_COMMAND: &str = "__cell";
 /// The hidden command that is a gateway.
 pub const GATEWAY_COMMAND: &str = "__gateway";
+/// The hidden command that is a broker of connections.
+pub const EGRESS_COMMAND: &str = "__egress";
 /// The hidden command that verifies artifacts.
 pub const VERIFY_COMMAND: &str = "__verify";
 
-/// The byte that carries a cell's listening sockets.
+/// The byte that carries a cell's sockets.
 pub const SOCKETS: &[u8] = b"s";
 /// The line that asks a cell to answer what has begun and end.
 pub const DRAIN: &str = "drain";

@@ -10,6 +10,8 @@ use rustix::process::{
 };
 use rustix::thread::set_no_new_privs;
 
+use crate::Cgroup;
+
 /// Bounds of a child; `None` leaves what the caller has. A bound above the caller's own hard limit means that limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rlimits {
@@ -33,6 +35,14 @@ pub fn spawn_limited(mut command: Command, limits: &Rlimits) -> io::Result<Child
     // SAFETY: between fork and exec the closure makes system calls and nothing else: no allocation, no lock.
     unsafe { command.pre_exec(move || confine(&limits, parent).map_err(io::Error::from)) };
     command.spawn()
+}
+
+/// As [`spawn_limited`]; the child is in this group from its first instruction on, and so is whatever it starts.
+pub fn spawn_in_cgroup(mut command: Command, limits: &Rlimits, cgroup: &Cgroup) -> io::Result<Child> {
+    let processes = cgroup.processes().try_clone_to_owned()?;
+    // SAFETY: as above; the descriptor lives as long as the closure.
+    unsafe { command.pre_exec(move || Ok(rustix::io::write(&processes, b"0").map(drop)?)) };
+    spawn_limited(command, limits)
 }
 
 fn confine(limits: &Rlimits, parent: Pid) -> Result<(), Errno> {

@@ -3,7 +3,6 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::net::{
@@ -14,11 +13,11 @@ use rustix::net::{
 /// The most descriptors that one message carries.
 pub const FDS_MAX: usize = 16;
 
-/// Sends `data` (at least one byte) and descriptors over a Unix stream socket in one message (`SCM_RIGHTS`).
+/// Sends `data` (at least one byte) and descriptors over a Unix socket in one message (`SCM_RIGHTS`).
 ///
 /// Blocks as the socket does. Fails with `InvalidInput` for no data or more than [`FDS_MAX`] descriptors, and with
 /// `WriteZero` if the kernel took only a part of `data`.
-pub fn send_fds(socket: &UnixStream, data: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub fn send_fds(socket: impl AsFd, data: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     if data.is_empty() || fds.len() > FDS_MAX {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -28,7 +27,7 @@ pub fn send_fds(socket: &UnixStream, data: &[u8], fds: &[BorrowedFd<'_>]) -> io:
         control.push(SendAncillaryMessage::ScmRights(fds));
     }
     let flags = SendFlags::NOSIGNAL;
-    let sent = rustix::io::retry_on_intr(|| sendmsg(socket, &[IoSlice::new(data)], &mut control, flags))?;
+    let sent = rustix::io::retry_on_intr(|| sendmsg(&socket, &[IoSlice::new(data)], &mut control, flags))?;
     if sent == data.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
@@ -36,13 +35,12 @@ pub fn send_fds(socket: &UnixStream, data: &[u8], fds: &[BorrowedFd<'_>]) -> io:
 /// close-on-exec.
 ///
 /// A peer that sends more descriptors than [`FDS_MAX`] gets all of them closed and the caller `InvalidData`.
-pub fn recv_fds(socket: &UnixStream, data: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+pub fn recv_fds(socket: impl AsFd, data: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut buffers = [IoSliceMut::new(data)];
-    let message = rustix::io::retry_on_intr(|| {
-        recvmsg(socket.as_fd(), &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)
-    })?;
+    let message =
+        rustix::io::retry_on_intr(|| recvmsg(&socket, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC))?;
     let mut fds = Vec::new();
     for part in control.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = part {

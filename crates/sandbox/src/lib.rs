@@ -12,22 +12,31 @@
 #![cfg(target_os = "linux")]
 
 mod cell;
+mod cgroup;
 mod child;
 mod error;
+#[cfg(feature = "escape")]
+mod escape;
 mod fds;
 mod layers;
 mod lockdown;
+mod memory;
 mod probe;
 mod requirement;
 mod threads;
 mod walls;
 
 pub use cell::{CellPlan, Ending, Entered, Verdict, die_of_signal, run_in_cell};
-pub use child::{Rlimits, spawn_limited};
+pub use cgroup::{Cgroup, CgroupError, CgroupLimits, CgroupTree};
+pub use child::{Rlimits, spawn_in_cgroup, spawn_limited};
 pub use error::SandboxError;
+#[cfg(feature = "escape")]
+#[doc(hidden)]
+pub use escape::system_call;
 pub use fds::{FDS_MAX, close_fds_except, recv_fds, send_fds};
 pub use layers::{Layer, Layers, Status};
 pub use lockdown::{Access, FileRule, Network, Policy, lock_down};
+pub use memory::give_back_memory;
 pub use probe::{probe, probe_fully};
 pub use requirement::{Requirement, RequirementError};
 #[doc(hidden)]

@@ -15,7 +15,6 @@ use tombolo_host::stdio::{Input, Output, OutputReader, output_pipe};
 use wasmtime::Store;
 use wasmtime_wasi_http::Error;
 
-use super::account::Account;
 use super::cgi_head::{self, CgiAnswer};
 use super::head::Head;
 use super::running::{Ended, Frames, Running};
@@ -26,6 +25,7 @@ use crate::link::Entry;
 use crate::path::Door;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
+use crate::turns;
 use crate::worker::bury;
 
 /// Chunks of output that may wait for the client before the program has to.
@@ -53,11 +53,18 @@ pub(super) async fn call(
         (stdout, Head::Cgi(CgiReader::new(output, function.limits.headers_bytes)), env)
     };
     let setting = setting(input, stdout);
-    let (started, account) = (setting.starts(), setting.account());
+    let started = setting.starts();
     let mut store = Store::new(engine(&program), setting.guest.with_env(env));
-    tombolo_engine::arm(&mut store, Calls::Async);
-    let guest = run(store, program, started, account);
-    Ok(Running::new(guest, head, (setting.pass, setting.ticks), body_too_large, setting.limits))
+    tombolo_engine::arm(&mut store, Calls::InTurns(turns::turn));
+    let guest = run(store, program, started);
+    Ok(Running::new(
+        guest,
+        head,
+        (setting.pass, setting.ticks),
+        body_too_large,
+        setting.limits,
+        setting.account,
+    ))
 }
 
 /// How many segments of a request's path led to its function.
@@ -78,9 +85,8 @@ fn engine(program: &Entry) -> &wasmtime::Engine {
     }
 }
 
-async fn run(mut store: Store<Guest>, entry: Entry, started: impl FnOnce(), account: Account) -> Ended {
-    let ended = account
-        .charge(start(&mut store, entry, started))
+async fn run(mut store: Store<Guest>, entry: Entry, started: impl FnOnce()) -> Ended {
+    let ended = start(&mut store, entry, started)
         .await
         .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
     bury(store);

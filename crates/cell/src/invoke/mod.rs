@@ -1,6 +1,5 @@
 //! Calls a function: makes an instance, gives it the request, and waits for the head of its answer.
 
-mod account;
 mod cgi;
 mod cgi_env;
 mod cgi_head;
@@ -21,15 +20,14 @@ use wasmtime_wasi::I32Exit;
 pub(crate) use cgi::{Elsewhere, PrefixSegments};
 pub(crate) use running::{Ended, Frames, Running, refusal};
 
-use account::Account;
-
 use crate::admit::Pass;
 use crate::function::Function;
 use crate::link::Entry;
-use crate::observe::{Call, Counters};
+use crate::observe::Call;
 use crate::path::Door;
 use crate::refusal::Refusal;
 use crate::request_body::RequestBody;
+use crate::turns::Account;
 
 /// What a guest answers: the head, and the means to get the body.
 pub(crate) struct Answer {
@@ -45,21 +43,16 @@ struct Setting {
     /// Keeps the clock running that interrupts the guest.
     ticks: TickerGuard,
     limits: running::Limits,
-    counters: Arc<[Counters]>,
-    worker: usize,
+    /// Whose processor time it is.
+    account: Account,
     is_tls: bool,
 }
 
 impl Setting {
     /// To be called when the instance is ready to be called.
     fn starts(&self) -> impl FnOnce() + use<> {
-        let (counters, worker, began) = (Arc::clone(&self.counters), self.worker, self.limits.began);
-        move || counters[worker].start.observe(began.elapsed())
-    }
-
-    /// Where the call's processor time is counted.
-    fn account(&self) -> Account {
-        Account { counters: Arc::clone(&self.counters), worker: self.worker }
+        let (account, began) = (self.account.clone(), self.limits.began);
+        move || account.counters().start.observe(began.elapsed())
     }
 }
 
@@ -84,8 +77,7 @@ pub(crate) async fn invoke(
             body_bytes: function.limits.body_bytes,
             time_is_up: function.limits.time_is_up,
         },
-        counters: Arc::clone(&function.counters),
-        worker: door.worker.index,
+        account: Account::of(function, door.worker.index),
         is_tls: door.is_tls,
     };
     let mut running = match &function.entry {

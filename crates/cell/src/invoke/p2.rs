@@ -14,6 +14,7 @@ use super::head::{Head, Slot};
 use super::running::{Ended, Running};
 use super::{Setting, exit_code};
 use crate::request_body::RequestBody;
+use crate::turns;
 use crate::worker::bury;
 
 /// Calls a fresh instance of `pre` with `request`.
@@ -24,9 +25,9 @@ pub(super) fn call(
 ) -> wasmtime::Result<Running> {
     let scheme = if setting.is_tls { Scheme::Https } else { Scheme::Http };
     let body_too_large = request.body().too_large();
-    let (started, account) = (setting.starts(), setting.account());
+    let started = setting.starts();
     let mut store = Store::new(pre.engine(), setting.guest);
-    tombolo_engine::arm(&mut store, Calls::Async);
+    tombolo_engine::arm(&mut store, Calls::InTurns(turns::turn));
 
     let slot = Arc::new(Slot::default());
     let answer = Arc::clone(&slot);
@@ -42,12 +43,17 @@ pub(super) fn call(
             started();
             proxy.wasi_http_incoming_handler().call_handle(&mut store, request, out).await
         };
-        let ended: Ended = account
-            .charge(called)
-            .await
-            .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
+        let ended: Ended =
+            called.await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };
-    Ok(Running::new(guest, Head::Slot(slot), (setting.pass, setting.ticks), body_too_large, setting.limits))
+    Ok(Running::new(
+        guest,
+        Head::Slot(slot),
+        (setting.pass, setting.ticks),
+        body_too_large,
+        setting.limits,
+        setting.account,
+    ))
 }

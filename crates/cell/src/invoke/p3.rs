@@ -17,14 +17,15 @@ use super::head::{Head, Slot};
 use super::running::{Ended, Running};
 use super::{Setting, exit_code};
 use crate::request_body::RequestBody;
+use crate::turns;
 use crate::worker::bury;
 
 /// Calls a fresh instance of `pre` with `request`.
 pub(super) fn call(setting: Setting, pre: ServicePre<Guest>, request: Request<RequestBody>) -> Running {
     let body_too_large = request.body().too_large();
-    let (started, account) = (setting.starts(), setting.account());
+    let started = setting.starts();
     let mut store = Store::new(pre.engine(), setting.guest);
-    tombolo_engine::arm(&mut store, Calls::Async);
+    tombolo_engine::arm(&mut store, Calls::InTurns(turns::turn));
 
     let slot = Arc::new(Slot::default());
     let answer = Arc::clone(&slot);
@@ -34,14 +35,19 @@ pub(super) fn call(setting: Setting, pre: ServicePre<Guest>, request: Request<Re
             started();
             store.run_concurrent(async |accessor| handle(accessor, &service, request, &answer).await).await?
         };
-        let ended: Ended = account
-            .charge(called)
-            .await
-            .map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
+        let ended: Ended =
+            called.await.map_err(|error| classify(&error, exit_code, store.data_mut().budget()));
         bury(store);
         ended
     };
-    Running::new(guest, Head::Slot(slot), (setting.pass, setting.ticks), body_too_large, setting.limits)
+    Running::new(
+        guest,
+        Head::Slot(slot),
+        (setting.pass, setting.ticks),
+        body_too_large,
+        setting.limits,
+        setting.account,
+    )
 }
 
 /// Tells the guest what became of the request's body.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use http::Response;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use tombolo_engine::{Fault, LimitHit, TickerGuard};
+use tombolo_engine::{Fault, LimitHit, TickerGuard, metered};
 use tombolo_host::ledger::{Caller, attributed};
 use tombolo_spec::LimitName;
 use wasmtime_wasi_http::Error;
@@ -22,6 +22,7 @@ use wasmtime_wasi_http::Error;
 use super::head::Head;
 use crate::admit::Pass;
 use crate::refusal::{Refusal, Shortage};
+use crate::turns::Account;
 
 /// Frames of a response's body, as the guest makes them.
 pub(crate) type Frames = UnsyncBoxBody<bytes::Bytes, Error>;
@@ -62,8 +63,9 @@ impl Running {
         pass: Held,
         body_too_large: Option<Arc<AtomicBool>>,
         limits: Limits,
+        account: Account,
     ) -> Running {
-        let guest = attributed(Some(limits.caller), guest);
+        let guest = attributed(Some(limits.caller), metered(guest, move |used| account.charge(used)));
         Running { guest: Some(Box::pin(guest)), ended: None, head, pass, body_too_large, limits }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tombolo_spec::observed::Latency;
 
 use crate::refusal::Refusal;
+use crate::turns::Share;
 
 pub(crate) use tombolo_spec::observed::LATENCY_BOUNDS_US as DURATION_BOUNDS_US;
 
@@ -40,8 +41,9 @@ pub(crate) struct Counters {
     /// From admission until the instance is ready to be called.
     pub(crate) start: Histogram,
     pub(crate) canceled: AtomicU64,
-    /// Processor time of calls that have ended.
+    /// Processor time of the function's guests.
     pub(crate) cpu_ns: AtomicU64,
+    pub(crate) share: Share,
 }
 
 /// The sum of one function's counters over all worker threads.

@@ -84,7 +84,7 @@ fn functions(page: &mut Page, called: &[(&Function, Totals)], unrouted: &Totals)
             page.value("tombolo_refusals_total", &[("function", name), ("reason", reason)], count);
         }
     }
-    page.family("tombolo_cpu_seconds_total", "counter", "Processor time of calls that have ended.");
+    page.family("tombolo_cpu_seconds_total", "counter", "Processor time of a function's guests.");
     for (name, totals) in named() {
         page.value("tombolo_cpu_seconds_total", &[("function", name)], totals.cpu_ns as f64 / 1e9);
     }

@@ -93,6 +93,9 @@ pub(crate) enum Command {
     /// A node's gateway: orders on standard input.
     #[command(name = tombolo_node::wire::GATEWAY_COMMAND, hide = true)]
     Gateway,
+    /// A node's broker of connections: orders on standard input.
+    #[command(name = tombolo_node::wire::EGRESS_COMMAND, hide = true)]
+    Egress,
     /// A node's verifier: an order on standard input, the answer on standard output.
     #[command(name = tombolo_node::wire::VERIFY_COMMAND, hide = true)]
     Verify,

@@ -3,12 +3,14 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use tombolo_cell::{Listener, Patience, ServeOptions, Serving, needs_network, serve};
+use tombolo_cell::{Listener, Patience, ServeOptions, Serving, serve};
+use tombolo_host::{Broker, Network};
 use tombolo_node::wire::{CellOrder, CellSaid, DRAIN};
-use tombolo_sandbox::{CellPlan, Entered, Verdict, recv_fds, run_in_cell};
+use tombolo_sandbox::{self as sandbox, CellPlan, Entered, Policy, Verdict, recv_fds, run_in_cell};
 
 use super::load::{self, Loaded, Unloadable};
 use crate::exit::{Exit, Failure};
@@ -19,9 +21,10 @@ use crate::serve::{CONNECTIONS_MAX, INSTANCES_MAX, policy_of};
 /// # Errors
 /// When that is no node, or no process can be made.
 pub(crate) fn cell() -> Result<Exit, Failure> {
+    go_first_when_memory_ends();
     let mut node = Node::new()?;
-    let plan = CellPlan { network: network(&node.order)?, ..CellPlan::default() };
-    let verdict = run_in_cell(&plan, |entered| node.live(&entered))?;
+    // It has no network: what its grants reach comes as descriptors from the broker.
+    let verdict = run_in_cell(&CellPlan::default(), |entered| node.live(&entered))?;
     Ok(match verdict {
         Verdict::Exited(code) => Exit::Program(code),
         Verdict::Signaled(signal) | Verdict::Interrupted(signal) => Exit::Signal(signal),
@@ -29,9 +32,13 @@ pub(crate) fn cell() -> Result<Exit, Failure> {
     })
 }
 
-fn network(order: &CellOrder) -> anyhow::Result<bool> {
-    let grants = order.functions.iter().map(load::grants).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(grants.iter().any(needs_network))
+/// What a cell listens for.
+const LISTENERS: [&str; 3] = ["requests", "control", "admin"];
+
+/// On a machine that is out of memory one tenant is to go, not the node or the gateway, which serve all (proc(5),
+/// `oom_score_adj`). Where it cannot be said, the kernel chooses as it does.
+fn go_first_when_memory_ends() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
 }
 
 /// The node, as a cell sees it.
@@ -72,9 +79,13 @@ impl Node {
     /// Loads, locks down and serves.
     fn begin(&mut self, entered: &Entered) -> Result<Serving, Unloadable> {
         let nobodys = |reason: anyhow::Error| Unloadable { app: None, reason };
-        let Loaded { engines, functions } = load::load(&self.order)?;
+        let broker = self.broker().map_err(nobodys)?;
+        let network = broker.clone().map(|broker| Arc::new(Network::brokered(broker)));
+        let Loaded { engines, functions } = load::load(&self.order, network.as_ref())?;
         let [requests, control, admin] = self.listeners().map_err(nobodys)?;
-        let layers = entered.lock_down(&policy_of(&functions)).map_err(|error| nobodys(error.into()))?;
+        let policy = Policy { network: sandbox::Network::None, udp: false, ..policy_of(&functions) };
+        let layers = entered.lock_down(&policy).map_err(|error| nobodys(error.into()))?;
+        broker.map_or(Ok(()), |broker| broker.listen()).map_err(|error| nobodys(error.into()))?;
         let serving = serve(ServeOptions {
             engines,
             functions,
@@ -97,8 +108,14 @@ impl Node {
         Ok(serving)
     }
 
+    /// The node's broker, where a grant needs one: the fourth socket.
+    fn broker(&mut self) -> anyhow::Result<Option<Arc<Broker>>> {
+        let socket = self.sockets.drain(LISTENERS.len().min(self.sockets.len())..).next();
+        Ok(socket.map(Broker::new).transpose()?)
+    }
+
     fn listeners(&mut self) -> anyhow::Result<[Listener; 3]> {
-        let named = std::mem::take(&mut self.sockets).into_iter().zip(["requests", "control", "admin"]);
+        let named = std::mem::take(&mut self.sockets).into_iter().zip(LISTENERS);
         let listeners = named
             .map(|(socket, name)| Listener::of_unix(UnixListener::from(socket), name))
             .collect::<io::Result<Vec<_>>>()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use tombolo_cell::{PreparedFunction, RefusalLog};
 use tombolo_engine::{Code, Engine, EngineClass, EngineOptions, Pooling};
-use tombolo_host::{Data, Template, TemplateParts};
+use tombolo_host::{Data, Network, Template, TemplateParts};
 use tombolo_node::wire::{CellFunction, CellOrder};
 use tombolo_spec::{Grant, GrantSet, LimitOverrides, Limits, Profile, Trigger};
 use tombolo_store::{CacheKey, CompiledCache};
@@ -35,7 +35,7 @@ pub(super) struct Unloadable {
 }
 
 /// Loads everything that the order names.
-pub(super) fn load(order: &CellOrder) -> Result<Loaded, Unloadable> {
+pub(super) fn load(order: &CellOrder, network: Option<&Arc<Network>>) -> Result<Loaded, Unloadable> {
     let nobodys = |reason: anyhow::Error| Unloadable { app: None, reason };
     let cache = CompiledCache::open(&order.compiled, CACHE_BYTES_MAX);
     let (cache, _) = cache.map_err(|error| nobodys(error.into()))?;
@@ -44,10 +44,13 @@ pub(super) fn load(order: &CellOrder) -> Result<Loaded, Unloadable> {
     let mut functions = Vec::new();
     for function in &order.functions {
         let own = data.entry(&function.app).or_insert_with(|| Data::at(order.data.join(&function.app)));
-        let prepared = prepare(function, &cache, &mut engines, own, order).map_err(|reason| {
-            let reason = reason.context(format!("function {:?}", function.name));
-            Unloadable { app: Some(function.app.clone()), reason }
-        })?;
+        let parts = parts(function, own, network, order);
+        let prepared = parts
+            .and_then(|parts| prepare(function, &cache, &mut engines, parts, order))
+            .map_err(|reason| {
+                let reason = reason.context(format!("function {:?}", function.name));
+                Unloadable { app: Some(function.app.clone()), reason }
+            })?;
         functions.push(prepared);
     }
     Ok(Loaded { engines: engines.into_values().collect(), functions })
@@ -57,7 +60,7 @@ fn prepare(
     function: &CellFunction,
     cache: &CompiledCache,
     engines: &mut BTreeMap<&'static str, Engine>,
-    data: &Arc<Data>,
+    parts: TemplateParts,
     order: &CellOrder,
 ) -> anyhow::Result<PreparedFunction> {
     let class: EngineClass = function.class.parse().map_err(|error: String| anyhow!(error))?;
@@ -66,17 +69,8 @@ fn prepare(
     }
     let engine = engines.get(class.name()).context("its engine is there")?.clone();
     let code = code(function, cache, &engine)?;
-    let limits = limits(function)?;
-    let secrets = order.secrets.clone();
-    let template = Template::prepare(TemplateParts {
-        args: std::iter::once(function.name.clone()).chain(function.args.iter().cloned()).collect(),
-        limits: limits.clone(),
-        base: function.base.clone(),
-        data: Some(Arc::clone(data)),
-        secrets: Box::new(move |name| secret(&secrets.join(name))),
-        refusals: Some(RefusalLog::new(&function.revision.to_string())),
-        ..TemplateParts::new(&function.full_name(), grants(function)?)
-    })?;
+    let limits = parts.limits.clone();
+    let template = Template::prepare(parts)?;
     template.open_stores(order.workers)?;
     Ok(PreparedFunction {
         name: function.full_name(),
@@ -86,6 +80,26 @@ fn prepare(
         code,
         template: Arc::new(template),
         limits,
+    })
+}
+
+/// What a function's template is made from. One without a network gets none that it could look for.
+fn parts(
+    function: &CellFunction,
+    data: &Arc<Data>,
+    network: Option<&Arc<Network>>,
+    order: &CellOrder,
+) -> anyhow::Result<TemplateParts> {
+    let secrets = order.secrets.clone();
+    Ok(TemplateParts {
+        args: std::iter::once(function.name.clone()).chain(function.args.iter().cloned()).collect(),
+        limits: limits(function)?,
+        base: function.base.clone(),
+        data: Some(Arc::clone(data)),
+        secrets: Box::new(move |name| secret(&secrets.join(name))),
+        network: network.cloned(),
+        refusals: Some(RefusalLog::new(&function.revision.to_string())),
+        ..TemplateParts::new(&function.full_name(), grants(function)?)
     })
 }
 
@@ -105,7 +119,7 @@ fn code(function: &CellFunction, cache: &CompiledCache, engine: &Engine) -> anyh
 }
 
 /// What a function gets.
-pub(super) fn grants(function: &CellFunction) -> anyhow::Result<GrantSet> {
+fn grants(function: &CellFunction) -> anyhow::Result<GrantSet> {
     let grants = function.grants.iter().map(|line| line.parse::<Grant>());
     Ok(grants.collect::<Result<_, _>>()?)
 }

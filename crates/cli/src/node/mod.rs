@@ -1,6 +1,7 @@
 //! `tombolo node`, and the processes that it starts from this same program.
 
 mod cell;
+mod egress;
 mod gateway;
 mod load;
 mod verify;
@@ -17,6 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::notice;
 
 pub(crate) use cell::cell;
+pub(crate) use egress::egress;
 pub(crate) use gateway::gateway;
 pub(crate) use verify::verify;
 

@@ -48,15 +48,17 @@ pub(super) fn history(app: &AppStatus, rows: &[HistoryRow]) -> String {
 
 /// The node with its cells.
 pub(super) fn node(status: &NodeStatus) -> String {
-    let gateway = status.gateway.map_or("not running".to_owned(), |pid| format!("process {pid}"));
+    let process = |pid: Option<u32>| pid.map_or("not running".to_owned(), |pid| format!("process {pid}"));
+    let (gateway, egress) = (process(status.gateway), process(status.egress));
     let free = ByteSize(status.disk_free_bytes >> 20 << 20);
     let mut text = format!(
-        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\nstate: {}, {free} free\nceiling: {}\napps: {}\n",
+        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\negress: {egress}\nstate: {}, {free} free\nceiling: {}\ncontrol groups {}\napps: {}\n",
         status.version,
         status.pid,
         status.listen.join(", "),
         status.state,
         status.ceiling,
+        status.cgroups,
         status.apps,
     );
     for cell in &status.cells {

@@ -12,7 +12,17 @@ pub(crate) use tempfile::TempDir;
 
 /// The built binary, with an empty environment but for what it needs to find its cache.
 pub(crate) fn tombolo<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(args: I) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tombolo"));
+    program(binary(), args)
+}
+
+/// The built binary.
+pub(crate) fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_tombolo"))
+}
+
+/// As [`tombolo`], of another build.
+pub(crate) fn program<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(binary: &Path, args: I) -> Command {
+    let mut command = Command::new(binary);
     command.args(args).env_clear().env("XDG_CACHE_HOME", cache()).env("PATH", "/usr/bin:/bin");
     command
 }
@@ -116,4 +126,24 @@ pub(crate) fn guest(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// The binary without its first wall: WASI lets every path through, and a guest can make any system call. It is
+/// built for the tests of the second wall and is never installed.
+pub(crate) fn binary_without_first_wall() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").to_owned();
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "-p", "tombolo", "--features", "bypass-wasi-fs-checks,escape"])
+            .arg("--config")
+            .arg(format!("build.build-dir={:?}", target))
+            .arg("--target-dir")
+            .arg(target.join("bypass"))
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+            .status()
+            .expect("cargo can be started");
+        assert!(status.success(), "the binary without its first wall does not build");
+        target.join("bypass/debug/tombolo")
+    })
 }

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::common::{Done, TempDir, cache, finish, folder, guest};
+use crate::common::{Done, TempDir, binary_without_first_wall, cache, finish, folder, guest};
 
 /// The content of files outside every grant.
 pub(crate) const CANARY: &str = "canary: nobody may read or change this";
@@ -111,25 +110,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 fn binary(walls: Walls) -> &'static Path {
     match walls {
         Walls::Both => Path::new(env!("CARGO_BIN_EXE_tombolo")),
-        Walls::KernelOnly => bypassing_binary(),
+        Walls::KernelOnly => binary_without_first_wall(),
     }
-}
-
-/// The binary whose WASI lets every path through. It is built for these tests and is never installed.
-fn bypassing_binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").to_owned();
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "-p", "tombolo", "--features", "bypass-wasi-fs-checks"])
-            .arg("--config")
-            .arg(format!("build.build-dir={:?}", target))
-            .arg("--target-dir")
-            .arg(target.join("bypass"))
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-            .status()
-            .expect("cargo can be started");
-        assert!(status.success(), "the bypassing binary does not build");
-        target.join("bypass/debug/tombolo")
-    })
 }

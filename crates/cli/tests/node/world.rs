@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{Done, TempDir, finish, tombolo};
+use crate::common::{Done, TempDir, binary, binary_without_first_wall, finish, program, tombolo};
 
 /// How long anything may take here, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,6 +18,7 @@ pub(crate) struct Node {
     pub(crate) folder: TempDir,
     pub(crate) address: String,
     process: Child,
+    binary: &'static Path,
     more: Vec<String>,
     disk: Option<SmallDisk>,
 }
@@ -43,11 +44,11 @@ impl SmallDisk {
         (line == "up\n").then_some(SmallDisk(holder))
     }
 
-    fn command(&self) -> std::process::Command {
+    fn command(&self, binary: &Path) -> std::process::Command {
         let mut command = std::process::Command::new("nsenter");
         let target = self.0.id().to_string();
         command.args(["--target", &target, "--user", "--mount", "--preserve-credentials"]);
-        command.arg(env!("CARGO_BIN_EXE_tombolo"));
+        command.arg(binary);
         command.env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
         command
     }
@@ -78,14 +79,25 @@ impl Node {
     /// A node with more arguments.
     pub(crate) fn start_with(more: &[&str]) -> Node {
         let folder = TempDir::new().expect("a temporary folder");
-        Node::start_in(folder, "127.0.0.1:0", more, None)
+        Node::start_in(folder, "127.0.0.1:0", more, None, binary())
+    }
+
+    /// A node whose guests can make any system call.
+    pub(crate) fn start_without_first_wall() -> Node {
+        Node::start_without_first_wall_with(&[])
+    }
+
+    pub(crate) fn start_without_first_wall_with(more: &[&str]) -> Node {
+        let folder = TempDir::new().expect("a temporary folder");
+        let more = [&["--trial", "50ms"], more].concat();
+        Node::start_in(folder, "127.0.0.1:0", &more, None, binary_without_first_wall())
     }
 
     /// A node whose state is on a disk of a few megabytes; none where that can't be made.
     pub(crate) fn start_on_small_disk(megabytes: u32) -> Option<Node> {
         let folder = TempDir::new().expect("a temporary folder");
         let disk = SmallDisk::at(&folder.path().join("state"), megabytes)?;
-        Some(Node::start_in(folder, "127.0.0.1:0", &["--trial", "50ms"], Some(disk)))
+        Some(Node::start_in(folder, "127.0.0.1:0", &["--trial", "50ms"], Some(disk), binary()))
     }
 
     /// Leaves no space on the node's disk; returns the file that takes it.
@@ -93,13 +105,25 @@ impl Node {
         self.disk.as_ref().expect("a small disk").fill(&self.state())
     }
 
-    /// A node whose operator wrote this ceiling.
-    pub(crate) fn start_under(ceiling: &str) -> Node {
-        Node::start_in(crate::common::folder(&[("config/ceiling.toml", ceiling)]), "127.0.0.1:0", &[], None)
+    /// A node in a folder that holds something already.
+    pub(crate) fn start_in_folder(folder: TempDir) -> Node {
+        Node::start_in(folder, "127.0.0.1:0", &[], None, binary())
     }
 
-    fn start_in(folder: TempDir, address: &str, more: &[&str], disk: Option<SmallDisk>) -> Node {
-        let mut command = disk.as_ref().map_or_else(|| tombolo([""; 0]), SmallDisk::command);
+    /// A node whose operator wrote this ceiling.
+    pub(crate) fn start_under(ceiling: &str) -> Node {
+        let folder = crate::common::folder(&[("config/ceiling.toml", ceiling)]);
+        Node::start_in(folder, "127.0.0.1:0", &[], None, binary())
+    }
+
+    fn start_in(
+        folder: TempDir,
+        address: &str,
+        more: &[&str],
+        disk: Option<SmallDisk>,
+        binary: &'static Path,
+    ) -> Node {
+        let mut command = disk.as_ref().map_or_else(|| program(binary, [""; 0]), |disk| disk.command(binary));
         command.args(["node", "--workers", "1", "--listen", address]);
         for (flag, name) in [("--state", "state"), ("--runtime", "run"), ("--config", "config")] {
             command.arg(flag).arg(folder.path().join(name));
@@ -118,7 +142,7 @@ impl Node {
             .expect("it starts");
         let address = address_of(&mut process, folder.path());
         let more = more.iter().map(|argument| (*argument).to_owned()).collect();
-        Node { folder, address, process, more, disk }
+        Node { folder, address, process, binary, more, disk }
     }
 
     /// The same node again, after it was killed; on the address it had.
@@ -129,7 +153,7 @@ impl Node {
         let folder = std::mem::replace(&mut self.folder, TempDir::new().expect("a temporary folder"));
         let address = self.address.clone();
         let disk = self.disk.take();
-        Node::start_in(folder, &address, &more, disk)
+        Node::start_in(folder, &address, &more, disk, self.binary)
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -218,6 +242,14 @@ impl Node {
             .iter()
             .map(|cell| u32::try_from(cell["pid"].as_u64().expect("a number")).expect("a pid"))
             .collect()
+    }
+
+    /// The processes of a tenant's cells.
+    pub(crate) fn cells_of(&self, tenant: &str) -> Vec<u32> {
+        let status = self.status();
+        let cells = status["cells"].as_array().expect("a list").iter();
+        let own = cells.filter(|cell| cell["tenant"] == tenant).filter_map(|cell| cell["pid"].as_u64());
+        own.map(|pid| u32::try_from(pid).expect("a pid")).collect()
     }
 
     pub(crate) fn gateway(&self) -> Option<u32> {

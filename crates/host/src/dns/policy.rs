@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use tombolo_egress::{Failed as Unmet, LookupError};
 use tombolo_spec::Request;
 use tombolo_spec::grant::Host;
 
-use crate::egress::{InstanceNet, LookupError};
+use crate::egress::InstanceNet;
 use crate::ledger::{Reason, Refused};
 
 /// Why a name was not answered.
@@ -43,15 +44,17 @@ pub(super) async fn lookup(net: &InstanceNet, name: &str) -> Result<Vec<IpAddr>,
         policy.ledger.used_for(&request, grant);
     }
     let template = net.template();
-    let found = template.network().lookup(&host, template.limits().connect_time).await.map_err(failed)?;
-    let told = policy.tell(&host, found);
+    let asker = net.asker(template.limits().connect_time);
+    let outcome = template.network().way().resolve(asker, &host).await;
+    let told = policy.recorded(outcome, |_| request).map_err(failed)?;
     net.tell(&host, &told);
-    if told.is_empty() { Err(Failed::Denied) } else { Ok(told) }
+    Ok(told)
 }
 
-fn failed(error: LookupError) -> Failed {
-    match error {
-        LookupError::NotFound => Failed::NotFound,
-        LookupError::Timeout | LookupError::Failed(_) => Failed::Temporary,
+fn failed(unmet: Unmet) -> Failed {
+    match unmet {
+        Unmet::Lookup(LookupError::NotFound) => Failed::NotFound,
+        Unmet::Refused | Unmet::Barred => Failed::Denied,
+        Unmet::Lookup(_) | Unmet::Io(_) | Unmet::Gone | Unmet::TooLong => Failed::Temporary,
     }
 }

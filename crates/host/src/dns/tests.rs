@@ -62,6 +62,19 @@ async fn a_public_name_never_tells_a_private_address() {
 }
 
 #[tokio::test]
+async fn a_name_that_answers_differently_each_time_is_checked_each_time() {
+    let answers = [to(&["8.8.8.8"]), to(&["127.0.0.1"]), to(&["8.8.4.4"])];
+    let dns = DnsStub::start(&[("rebind.example.com", &answers)]).await;
+    let template = template(&["dns *.example.com"], &[], Some(&dns));
+    let net = net(&template);
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        told.push(lookup(&net, "rebind.example.com").await);
+    }
+    assert_eq!(told, [Ok(vec![ip("8.8.8.8")]), Err(Failed::Denied), Ok(vec![ip("8.8.4.4")])]);
+}
+
+#[tokio::test]
 async fn a_name_that_does_not_exist_is_not_a_refusal() {
     let dns = stub().await;
     let template = template(&["dns *.example.com"], &[], Some(&dns));

@@ -1,10 +1,11 @@
-//! Which addresses a request may reach.
+//! Which addresses a request may reach, and the record of those it may not.
 
 use std::net::IpAddr;
 
-use tombolo_spec::grant::{Host, HostName, HostPattern};
+use tombolo_egress::{Admitted, Barred, Failed, Outcome, admit, pattern};
+use tombolo_spec::grant::Host;
 use tombolo_spec::net::{self, Class};
-use tombolo_spec::{Grant, GrantId, GrantSet, Request};
+use tombolo_spec::{Grant, GrantSet, Request};
 
 use super::Network;
 use crate::ledger::{Ledger, Reason, Refused};
@@ -15,13 +16,6 @@ pub(crate) struct NetPolicy<'a> {
     pub(crate) grants: &'a GrantSet,
     pub(crate) ledger: &'a Ledger,
     pub(crate) network: &'a Network,
-}
-
-/// An address that may be reached, and the grant that says so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Admitted {
-    pub(crate) address: IpAddr,
-    pub(crate) grant: GrantId,
 }
 
 impl NetPolicy<'_> {
@@ -38,40 +32,31 @@ impl NetPolicy<'_> {
         false
     }
 
-    /// Those of `addresses` that may be reached, in their order. `ask` makes the request for one of them; each
-    /// refusal is recorded.
-    pub(crate) fn admit<'r>(
+    /// The grant by which `address` may be reached for this request. A refusal is recorded.
+    pub(crate) fn admit(
         &self,
-        addresses: &[IpAddr],
-        ask: impl Fn(IpAddr) -> Request<'r>,
-    ) -> Vec<Admitted> {
-        addresses.iter().filter_map(|address| self.admit_one(*address, &ask(*address))).collect()
+        address: IpAddr,
+        request: &Request<'_>,
+        is_own: impl FnOnce(IpAddr) -> bool,
+    ) -> Option<Admitted> {
+        let admitted = admit(self.grants, request, address, is_own);
+        admitted.inspect_err(|barred| self.record(barred, request)).ok()
     }
 
-    /// The grant by which `address` may be reached for this request.
-    pub(crate) fn admit_one(&self, address: IpAddr, request: &Request<'_>) -> Option<Admitted> {
-        let Some(grant) = self.grants.find(request) else {
-            self.refuse(request, address_reason(address), None);
-            return None;
-        };
-        let grant = if self.is_own(address) { self.grant_by_address(request) } else { Some(grant) };
-        if grant.is_none() {
-            self.refuse(request, Reason::OwnAddress(address), None);
+    /// What came of an ask; what was left out on the way, and a way out that was interrupted, is recorded. `ask` makes
+    /// the request for an address.
+    pub(crate) fn recorded<'r, T>(
+        &self,
+        outcome: Outcome<T>,
+        ask: impl Fn(Option<IpAddr>) -> Request<'r>,
+    ) -> Result<T, Failed> {
+        for barred in &outcome.barred {
+            self.record(barred, &ask(Some(barred.address)));
         }
-        grant.map(|grant| Admitted { address, grant: grant.clone() })
-    }
-
-    /// The addresses of a name that a guest may be told.
-    pub(crate) fn tell(&self, name: &HostName, addresses: Vec<IpAddr>) -> Vec<IpAddr> {
-        let request = Request::Resolve { name: name.as_str() };
-        let may = |address: &IpAddr| {
-            let may = name.may_resolve_to(*address);
-            if !may {
-                self.refuse(&request, address_reason(*address), None);
-            }
-            may
-        };
-        addresses.into_iter().filter(may).collect()
+        if let Err(failed @ (Failed::Gone | Failed::Refused)) = &outcome.result {
+            self.refuse(&ask(None), Reason::Machine(failed.to_string()), None);
+        }
+        outcome.result
     }
 
     /// Records a refusal under the grant that came closest.
@@ -80,19 +65,12 @@ impl NetPolicy<'_> {
         self.ledger.refused(Refused { request: &request.to_string(), near, reason, remedy });
     }
 
-    /// A public address that is this machine's own reaches what listens here behind every firewall; also by a
-    /// translator on the way, to which the address stands for one of this machine.
-    fn is_own(&self, address: IpAddr) -> bool {
-        let own = &self.network.own;
-        net::is_public(address)
-            && (own.contains(address) || net::readings(address).any(|reading| own.contains(reading)))
-    }
-
-    /// The grant that permits the request and names its address: only such a one means this machine.
-    fn grant_by_address(&self, request: &Request<'_>) -> Option<&GrantId> {
-        let by_address = |grant: &Grant| matches!(pattern(grant), Some(HostPattern::Addresses(_)));
-        let mut grants = self.grants.iter().filter(|(_, grant)| by_address(grant));
-        grants.find(|(_, grant)| grant.permits(request)).map(|(id, _)| id)
+    fn record(&self, barred: &Barred, request: &Request<'_>) {
+        let reason = match barred.is_own {
+            true => Reason::OwnAddress(barred.address),
+            false => address_reason(barred.address),
+        };
+        self.refuse(request, reason, None);
     }
 }
 
@@ -121,13 +99,4 @@ fn is_near(grant: &Grant, request: &Request<'_>) -> bool {
     };
     let Some(Ok(Host::Name(name))) = host.map(str::parse) else { return false };
     pattern(grant).is_some_and(|pattern| pattern.names(&name))
-}
-
-fn pattern(grant: &Grant) -> Option<&HostPattern> {
-    match grant {
-        Grant::Http { url, .. } => Some(&url.host),
-        Grant::TcpConnect { host, .. } | Grant::UdpConnect { host, .. } => Some(host),
-        Grant::Dns { pattern } => Some(pattern),
-        _ => None,
-    }
 }

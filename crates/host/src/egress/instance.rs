@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tombolo_egress::Asker;
 use tombolo_spec::grant::HostName;
 use tombolo_spec::{ByteSize, LimitName, LimitValue};
 
@@ -49,6 +51,11 @@ impl InstanceNet {
 
     pub(crate) fn policy(&self) -> NetPolicy<'_> {
         self.template.net_policy()
+    }
+
+    /// The function, to the way out.
+    pub(crate) fn asker(&self, within: Duration) -> Asker<'_> {
+        Asker { function: self.template.ledger().function(), grants: self.template.grants(), within }
     }
 
     /// Takes one request, connection or lookup off what the instance may still make.

@@ -1,34 +1,21 @@
 //! What a process knows of its network.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::Name;
-use hickory_resolver::{Hosts, TokioResolver, system_conf};
 use rustls::pki_types::CertificateDer;
-use tokio::runtime;
+use tombolo_egress::{Broker, Direct, NameConfig, Way};
 use tombolo_spec::grant::{HostPattern, Scheme};
 use tombolo_spec::{Grant, GrantSet};
 
-use super::own::OwnAddresses;
+use crate::link::Sockets;
 
 /// How a process resolves names and whom it trusts.
 #[derive(Debug, Clone)]
 pub struct NetworkConfig {
-    /// DNS servers, asked over UDP and, for long answers, TCP.
-    pub name_servers: Vec<SocketAddr>,
-    /// Domains in which names without a dot are looked for.
-    pub search: Vec<String>,
-    /// A hosts file's text; asked before any server.
-    pub hosts: String,
-    /// How long one server may take for one answer.
-    pub dns_timeout: Duration,
+    /// How names are resolved.
+    pub names: NameConfig,
     /// Whom TLS trusts.
     pub roots: Roots,
 }
@@ -42,74 +29,56 @@ pub enum Roots {
     These(Vec<CertificateDer<'static>>),
 }
 
-/// How long a DNS server may take before the next is asked.
-const DNS_TIMEOUT: Duration = Duration::from_secs(2);
-/// Resolvers of runtimes that are gone are dropped when there are more.
-const RESOLVERS_MAX: usize = 64;
-
 impl NetworkConfig {
     /// No name server, no hosts file, this machine's roots: only addresses can be reached.
     pub fn empty() -> NetworkConfig {
-        NetworkConfig {
-            name_servers: Vec::new(),
-            search: Vec::new(),
-            hosts: String::new(),
-            dns_timeout: DNS_TIMEOUT,
-            roots: Roots::System,
-        }
+        NetworkConfig { names: NameConfig::empty(), roots: Roots::System }
     }
 
     /// What `/etc/resolv.conf` and `/etc/hosts` say. A file that is missing or says nothing leaves its part empty.
     pub fn system() -> NetworkConfig {
-        let mut config = NetworkConfig::empty();
-        if let Ok((resolver, _)) = system_conf::read_system_conf() {
-            let port = |server: &NameServerConfig| server.connections.first().map_or(53, |udp| udp.port);
-            let servers =
-                resolver.name_servers().iter().map(|server| SocketAddr::new(server.ip, port(server)));
-            config.name_servers = servers.collect();
-            config.search = resolver.search().iter().map(Name::to_utf8).collect();
-        }
-        config.hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-        config
+        NetworkConfig { names: NameConfig::system(), roots: Roots::System }
     }
 }
 
 /// A process' network, shared by its functions.
 pub struct Network {
-    resolver: ResolverConfig,
-    options: ResolverOpts,
-    hosts: Arc<Hosts>,
-    name_server_ports: Vec<u16>,
-    pub(super) own: OwnAddresses,
+    way: Way,
     roots: Roots,
     tls: OnceLock<Arc<rustls::ClientConfig>>,
-    /// One resolver for each runtime: its tasks and sockets live and die with the runtime.
-    resolvers: Mutex<Vec<(runtime::Id, TokioResolver)>>,
 }
 
 impl Network {
-    /// The network of `config`. Trusted certificates are read with [`Network::trust`].
+    /// The network of `config`, to which this process connects itself. Trusted certificates are read with
+    /// [`Network::trust`].
     ///
     /// # Errors
     /// A hosts file that cannot be parsed.
     pub fn new(config: &NetworkConfig) -> io::Result<Network> {
-        let mut hosts = Hosts::default();
-        hosts.read_hosts_conf(config.hosts.as_bytes())?;
-        Ok(Network {
-            resolver: resolver_config(config),
-            options: options(config),
-            hosts: Arc::new(hosts),
-            name_server_ports: config.name_servers.iter().map(SocketAddr::port).collect(),
-            own: OwnAddresses::new(),
-            roots: config.roots.clone(),
-            tls: OnceLock::new(),
-            resolvers: Mutex::default(),
-        })
+        let way = Way::Direct(Box::new(Direct::new(&config.names)?));
+        Ok(Network { way, roots: config.roots.clone(), tls: OnceLock::new() })
+    }
+
+    /// The network of a process that has none: `broker` makes the connections and looks names up. TLS trusts this
+    /// machine's roots.
+    pub fn brokered(broker: Arc<Broker>) -> Network {
+        Network { way: Way::Brokered(broker), roots: Roots::System, tls: OnceLock::new() }
+    }
+
+    /// Where the sockets of guests come from.
+    pub fn sockets(&self) -> Sockets {
+        match self.way {
+            Way::Direct(_) => Sockets::Own,
+            Way::Brokered(_) => Sockets::Given,
+        }
     }
 
     /// The ports of its name servers, for the rules of the layers below; one for each server.
     pub fn name_server_ports(&self) -> &[u16] {
-        &self.name_server_ports
+        match &self.way {
+            Way::Direct(direct) => direct.names().server_ports(),
+            Way::Brokered(_) => &[],
+        }
     }
 
     /// What a function with these grants needs of this machine's network, read once in a process: name servers
@@ -126,10 +95,15 @@ impl Network {
         } else {
             once(&ADDRESSES, NetworkConfig::empty)?
         };
-        if needs_tls(grants) {
-            network.trust();
-        }
+        network.trust_for(grants);
         Ok(network)
+    }
+
+    /// Reads the certificates of whom TLS trusts, if a grant says `https` and that has not been done yet.
+    pub(crate) fn trust_for(&self, grants: &GrantSet) {
+        if needs_tls(grants) {
+            self.trust();
+        }
     }
 
     /// Reads the certificates of whom TLS trusts, if that has not been done yet; it takes a few milliseconds.
@@ -137,38 +111,22 @@ impl Network {
         self.tls.get_or_init(|| super::tls::client_config(&self.roots));
     }
 
-    /// Where name servers are, for the rules of the layers below.
-    pub fn name_servers(&self) -> impl Iterator<Item = SocketAddr> {
-        let servers = self.resolver.name_servers().iter();
-        servers.flat_map(|server| server.connections.iter().map(|to| SocketAddr::new(server.ip, to.port)))
-    }
-
     /// The settings of TLS, where they were prepared.
     pub(crate) fn tls(&self) -> Option<Arc<rustls::ClientConfig>> {
         self.tls.get().cloned()
     }
 
-    /// The resolver of the runtime that the caller runs on.
-    pub(super) fn resolver(&self) -> Option<TokioResolver> {
-        let runtime = runtime::Handle::try_current().ok()?.id();
-        let mut resolvers = self.resolvers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, resolver)) = resolvers.iter().find(|(of, _)| *of == runtime) {
-            return Some(resolver.clone());
-        }
-        let resolver = self.build()?;
-        if resolvers.len() >= RESOLVERS_MAX {
-            resolvers.remove(0);
-        }
-        resolvers.push((runtime, resolver.clone()));
-        Some(resolver)
+    /// How connections are made.
+    pub(crate) fn way(&self) -> &Way {
+        &self.way
     }
 
-    fn build(&self) -> Option<TokioResolver> {
-        let provider = TokioRuntimeProvider::default();
-        let builder = TokioResolver::builder_with_config(self.resolver.clone(), provider);
-        let mut resolver = builder.with_options(self.options.clone()).build().ok()?;
-        resolver.set_hosts(Arc::clone(&self.hosts));
-        Some(resolver)
+    /// Whether an address leads to this machine. Where a broker connects, it is the one that looks.
+    pub(crate) fn is_own(&self, address: IpAddr) -> bool {
+        match &self.way {
+            Way::Direct(direct) => direct.is_own(address),
+            Way::Brokered(_) => false,
+        }
     }
 }
 
@@ -194,30 +152,4 @@ fn needs_names(grants: &GrantSet) -> bool {
 
 fn needs_tls(grants: &GrantSet) -> bool {
     grants.iter().any(|(_, grant)| matches!(grant, Grant::Http { url, .. } if url.scheme == Scheme::Https))
-}
-
-fn resolver_config(config: &NetworkConfig) -> ResolverConfig {
-    let servers = config.name_servers.iter().map(|server| {
-        let at = |mut connection: ConnectionConfig| {
-            connection.port = server.port();
-            connection
-        };
-        NameServerConfig::new(
-            server.ip(),
-            true,
-            vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())],
-        )
-    });
-    let search = config.search.iter().filter_map(|domain| Name::from_utf8(domain).ok());
-    ResolverConfig::from_parts(None, search.collect(), servers.collect())
-}
-
-fn options(config: &NetworkConfig) -> ResolverOpts {
-    let mut options = ResolverOpts::default();
-    options.timeout = config.dns_timeout;
-    options.attempts = 2;
-    options.use_hosts_file = ResolveHosts::Never;
-    options.ip_strategy = hickory_resolver::config::LookupIpStrategy::Ipv4AndIpv6;
-    options.case_randomization = false;
-    options
 }

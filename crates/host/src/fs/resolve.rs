@@ -3,6 +3,7 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
+#[cfg(not(feature = "bypass-wasi-fs-checks"))]
 use rustix::io::Errno;
 
 use super::beneath::PathError;

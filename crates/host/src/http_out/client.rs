@@ -1,6 +1,5 @@
 //! A request's way out, from top to bottom.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,15 +12,14 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use tokio::runtime;
 use tokio::time::timeout;
-use tombolo_spec::grant::Host;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::body::{Lease, RequestBody, ResponseBody};
 use super::connect::Connector;
 use super::errors;
 use super::policy::{self, Target};
-use super::pool::{Connection, Key, Sender};
-use crate::egress::{Admitted, InstanceNet};
+use super::pool::{Connection, Key, Peer, Sender};
+use crate::egress::InstanceNet;
 
 /// Sends a request if a grant names it, and gives back the response as soon as its headers are here.
 pub(super) async fn send(
@@ -74,7 +72,7 @@ impl Exchange<'_> {
         mut request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Connection), Error> {
         while let Some(connection) = self.net.template().pool().take(&self.key) {
-            if !self.may_use(connection.address, &request) {
+            if !self.may_use(connection.peer, &request) {
                 continue;
             }
             match self.exchange(connection, request).await {
@@ -90,49 +88,37 @@ impl Exchange<'_> {
     }
 
     /// Whether this request may use a connection that another one made.
-    fn may_use(&self, address: IpAddr, request: &Request<RequestBody>) -> bool {
+    fn may_use(&self, peer: Peer, request: &Request<RequestBody>) -> bool {
         let policy = self.net.policy();
-        let ask = self.target.request(request.method(), request.uri(), Some(address));
-        let admitted = policy.admit_one(address, &ask);
+        let ask = self.target.request(request.method(), request.uri(), Some(peer.address));
+        let admitted = policy.admit(peer.address, &ask, |_| peer.is_own);
         if let Some(admitted) = &admitted {
             policy.ledger.used_for(&ask, &admitted.grant);
         }
         admitted.is_some()
     }
 
-    async fn connect(&self, access: &(Method, Uri)) -> Result<Connection, Error> {
-        let admitted = self.addresses(access).await?;
+    async fn connect(&self, (method, uri): &(Method, Uri)) -> Result<Connection, Error> {
         let template = self.net.template();
         let permit = template.pool().permit().ok_or(Error::ConnectionLimitReached)?;
+        let way = template.network().way();
+        let outcome = way.connect(self.net.asker(self.times.connect), self.target.ask(method, uri)).await;
+        let ask = |address| self.target.request(method, uri, address);
+        let (stream, admitted) = self.net.policy().recorded(outcome, ask).map_err(errors::unmet)?;
         let connector = Connector {
             target: self.target,
             tls: template.network().tls(),
             header_bytes: template.limits().header_bytes,
         };
-        let connection = connector.connect(&admitted, permit).await?;
-        if let Some(used) = admitted.iter().find(|admitted| admitted.address == connection.address) {
-            let ask = self.target.request(&access.0, &access.1, Some(used.address));
-            template.ledger().used_for(&ask, &used.grant);
-        }
+        let sender = connector.handshake(stream, permit).await?;
+        template.ledger().used_for(&ask(Some(admitted.address)), &admitted.grant);
+        let connection =
+            Connection { sender, peer: Peer { address: admitted.address, is_own: admitted.is_own } };
         if let Sender::Http2(shared) = &connection.sender {
-            let shared = Connection { sender: Sender::Http2(shared.clone()), address: connection.address };
+            let shared = Connection { sender: Sender::Http2(shared.clone()), peer: connection.peer };
             template.pool().put(self.key.clone(), shared);
         }
         Ok(connection)
-    }
-
-    /// The addresses that the request may go to.
-    async fn addresses(&self, (method, uri): &(Method, Uri)) -> Result<Vec<Admitted>, Error> {
-        let addresses = match &self.target.host {
-            Host::Address(address) => vec![*address],
-            Host::Name(name) => {
-                let network = self.net.template().network();
-                network.lookup(name, self.times.connect).await.map_err(errors::lookup)?
-            }
-        };
-        let ask = |address| self.target.request(method, uri, Some(address));
-        let admitted = self.net.policy().admit(&addresses, ask);
-        if admitted.is_empty() { Err(Error::DestinationIpProhibited) } else { Ok(admitted) }
     }
 
     /// Puts the request on a connection and waits for the response's headers.

@@ -1,6 +1,5 @@
-//! Makes a connection to an address that was checked.
+//! Begins to speak HTTP on a connection to an address that was checked.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::client::conn::{http1, http2};
@@ -16,8 +15,7 @@ use wasmtime_wasi_http::Error;
 use super::body::RequestBody;
 use super::errors;
 use super::policy::Target;
-use super::pool::{Connection, Sender};
-use crate::egress::Admitted;
+use super::pool::Sender;
 
 /// The smallest buffer that hyper takes for a header section.
 const HEADER_BUFFER_BYTES_MIN: usize = 8192;
@@ -30,35 +28,18 @@ pub(super) struct Connector<'a> {
 }
 
 impl Connector<'_> {
-    /// Tries the admitted addresses in turn. The error is the last one's.
-    pub(super) async fn connect(
-        &self,
-        admitted: &[Admitted],
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Connection, Error> {
-        let mut failed = Error::DestinationNotFound;
-        for candidate in admitted {
-            match TcpStream::connect(SocketAddr::new(candidate.address, self.target.port)).await {
-                Ok(stream) => return self.handshake(stream, candidate.address, permit).await,
-                Err(error) => failed = errors::connect(error),
-            }
-        }
-        Err(failed)
-    }
-
-    async fn handshake(
+    /// Begins to speak HTTP on a connection.
+    pub(super) async fn handshake(
         &self,
         stream: TcpStream,
-        address: IpAddr,
         permit: OwnedSemaphorePermit,
-    ) -> Result<Connection, Error> {
+    ) -> Result<Sender, Error> {
         // Small requests should not wait for an acknowledgement.
         stream.set_nodelay(true).map_err(errors::connect)?;
-        let sender = match self.target.scheme {
-            Scheme::Http => self.http1(stream, permit).await?,
-            Scheme::Https => self.https(stream, permit).await?,
-        };
-        Ok(Connection { sender, address })
+        match self.target.scheme {
+            Scheme::Http => self.http1(stream, permit).await,
+            Scheme::Https => self.https(stream, permit).await,
+        }
     }
 
     async fn https(&self, stream: TcpStream, permit: OwnedSemaphorePermit) -> Result<Sender, Error> {

@@ -4,11 +4,22 @@ use std::error::Error as _;
 use std::io::{self, ErrorKind};
 
 use rustls::{AlertDescription, Error as Tls};
+use tombolo_egress::{Failed, LookupError};
 use wasmtime_wasi_http::Error;
 
-use crate::egress::LookupError;
+/// A connection that could not be had.
+pub(super) fn unmet(failed: Failed) -> Error {
+    match failed {
+        Failed::Refused => Error::HttpRequestDenied,
+        Failed::Barred => Error::DestinationIpProhibited,
+        Failed::Lookup(error) => lookup(error),
+        Failed::Io(errno) => connect(io::Error::from_raw_os_error(errno)),
+        Failed::Gone => Error::DestinationUnavailable,
+        Failed::TooLong => Error::HttpRequestUriTooLong,
+    }
+}
 
-pub(super) fn lookup(error: LookupError) -> Error {
+fn lookup(error: LookupError) -> Error {
     match error {
         LookupError::NotFound => {
             Error::DnsError { rcode: Some("no such name or no address".to_owned()), info_code: None }

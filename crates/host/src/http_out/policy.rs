@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use http::uri::{Authority, Uri};
 use http::{HeaderValue, Method};
+use tombolo_egress::Ask;
 use tombolo_spec::Request;
 use tombolo_spec::grant::{Host, Scheme};
 use wasmtime_wasi_http::Error;
@@ -61,6 +62,17 @@ impl Target {
             addr,
             port: self.port,
             path: uri.path(),
+        }
+    }
+
+    /// What to ask for a connection for this request.
+    pub(super) fn ask(&self, method: &Method, uri: &Uri) -> Ask {
+        Ask::Http {
+            method: method.as_str().to_owned(),
+            secure: self.scheme == Scheme::Https,
+            host: self.host_text.clone(),
+            port: self.port,
+            path: uri.path().to_owned(),
         }
     }
 

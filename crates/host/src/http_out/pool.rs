@@ -30,8 +30,16 @@ pub(super) struct Key {
 /// An open connection.
 pub(super) struct Connection {
     pub(super) sender: Sender,
-    /// The address it was made to: checked again for each request that uses it.
+    /// Where it was made to: checked again for each request that uses it.
+    pub(super) peer: Peer,
+}
+
+/// An address that a connection leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Peer {
     pub(super) address: IpAddr,
+    /// Whether that is this machine's own.
+    pub(super) is_own: bool,
 }
 
 /// How requests are put on a connection.
@@ -86,7 +94,7 @@ impl Pool {
             Sender::Http2(shared) => {
                 let sender = Sender::Http2(shared.clone());
                 idle[at].since = Instant::now();
-                Some(Connection { sender, address: idle[at].connection.address })
+                Some(Connection { sender, peer: idle[at].connection.peer })
             }
             Sender::Http1(_) => Some(idle.remove(at).connection),
         }

@@ -88,6 +88,11 @@ impl Ledger {
         }
     }
 
+    /// The function's name.
+    pub(crate) fn function(&self) -> &str {
+        &self.function
+    }
+
     /// Counts a use of a grant that is needed whole.
     pub fn used(&self, grant: &GrantId) {
         if let Some(counter) = self.counter(grant.index()) {

@@ -26,7 +26,7 @@ use crate::egress::InstanceNet;
 use crate::guest::Guest;
 
 /// What a transfer is called in a refusal.
-const ASKED: &str = "more bytes over sockets";
+pub(super) const ASKED: &str = "more bytes over sockets";
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 type Said<T> = (Result<T, ErrorCode>,);

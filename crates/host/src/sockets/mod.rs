@@ -12,7 +12,11 @@
 //!
 //! The guest learns `access-denied`. Connections and first datagrams to an address count as `outbound-requests`, what
 //! sockets of 0.2 transfer as `outbound-bytes`.
+//!
+//! A process that connects itself has wasmtime-wasi's sockets, counted ([`metered`]); one that has a broker has its own
+//! ([`brokered`]).
 
+pub(crate) mod brokered;
 pub(crate) mod metered;
 mod policy;
 

@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tombolo_egress::Admitted;
 use tombolo_spec::Request;
 use tombolo_spec::grant::HostName;
 use tombolo_spec::net;
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtx};
 
-use crate::egress::{Admitted, InstanceNet, grant_line};
+use crate::egress::{InstanceNet, grant_line};
 use crate::ledger::{Reason, Refused};
 
 /// What wasmtime-wasi asks about addresses, for one instance.
@@ -37,7 +38,7 @@ pub(super) fn may_use(net: &InstanceNet, address: SocketAddr, usage: SocketAddrU
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+pub(super) enum Protocol {
     Tcp,
     Udp,
 }
@@ -52,18 +53,35 @@ impl Protocol {
 }
 
 fn may_connect(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> bool {
-    let request = protocol.request(None, address);
     let Some(Found { admitted, name }) = find(net, address, protocol) else {
-        refuse(net, address, &request);
+        refuse(net, address, &protocol.request(None, address));
         return false;
     };
-    let counts = protocol == Protocol::Tcp || net.first_datagram(address);
-    if counts && net.spend_request(&request.to_string()).is_err() {
+    if !spend(net, address, protocol) {
         return false;
     }
     let name = name.as_ref().map(HostName::as_str);
     net.policy().ledger.used_for(&protocol.request(name, address), &admitted.grant);
     true
+}
+
+/// Whether an address may be asked for, and as what: as itself, or as what a name led to. A refusal is recorded.
+pub(super) fn may_ask(
+    net: &InstanceNet,
+    address: SocketAddr,
+    protocol: Protocol,
+) -> Option<Option<HostName>> {
+    let Some(name) = named(net, address, protocol) else {
+        refuse(net, address, &protocol.request(None, address));
+        return None;
+    };
+    spend(net, address, protocol).then_some(name)
+}
+
+/// A connection, or the first datagram to an address, is a request of its own.
+fn spend(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> bool {
+    let counts = protocol == Protocol::Tcp || net.first_datagram(address);
+    !counts || net.spend_request(&protocol.request(None, address).to_string()).is_ok()
 }
 
 /// An address that may be used, and the name that led the guest there, if it may because of one.
@@ -74,19 +92,21 @@ struct Found {
 
 /// The grant for an address: one that names it, or one that names a name that led the guest there.
 fn find(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> Option<Found> {
+    let name = named(net, address, protocol)?;
     let policy = net.policy();
-    let direct = protocol.request(None, address);
-    if policy.grants.permits(&direct) {
-        let admitted = policy.admit_one(address.ip(), &direct)?;
-        return Some(Found { admitted, name: None });
+    let request = protocol.request(name.as_ref().map(HostName::as_str), address);
+    let admitted = policy.admit(address.ip(), &request, |address| policy.network.is_own(address))?;
+    Some(Found { admitted, name })
+}
+
+/// What a grant calls an address: nothing but itself, or a name that led the guest there.
+fn named(net: &InstanceNet, address: SocketAddr, protocol: Protocol) -> Option<Option<HostName>> {
+    let grants = net.policy().grants;
+    if grants.permits(&protocol.request(None, address)) {
+        return Some(None);
     }
-    let names = net.names_of(address.ip());
-    names.iter().find_map(|name| {
-        let by_name = protocol.request(Some(name.as_str()), address);
-        let admitted =
-            policy.grants.permits(&by_name).then(|| policy.admit_one(address.ip(), &by_name))??;
-        Some(Found { admitted, name: Some(name.clone()) })
-    })
+    let by_name = |name: &HostName| grants.permits(&protocol.request(Some(name.as_str()), address));
+    net.names_of(address.ip()).into_iter().find(by_name).map(Some)
 }
 
 fn refuse(net: &InstanceNet, address: SocketAddr, request: &Request<'_>) {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tombolo_engine::{Calls, Engine, EngineClass, EngineOptions, Entry, Wasi, arm, class, inspect};
 use tombolo_host::command::Command;
 use tombolo_host::stdio::{Input, OutputReader, output_pipe};
-use tombolo_host::{Stdio, Template, TemplateParts, link_p2, link_p3};
+use tombolo_host::{Sockets, Stdio, Template, TemplateParts, link_p2, link_p3};
 use tombolo_spec::{Grant, GrantSet};
 use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
@@ -87,8 +87,8 @@ async fn collect(mut reader: OutputReader) -> String {
 /// The linkers do not contradict each other.
 pub(crate) fn link_everything(engine: &Engine) -> wasmtime::Result<()> {
     let mut linker = wasmtime::component::Linker::new(engine.raw());
-    link_p2(&mut linker)?;
-    link_p3(&mut linker)
+    link_p2(&mut linker, Sockets::Own)?;
+    link_p3(&mut linker, Sockets::Own)
 }
 
 /// A guest program from the folder of built ones (`$TOMBOLO_GUESTS`, or what `scripts/build-guests` prints). Says why

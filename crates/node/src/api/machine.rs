@@ -22,6 +22,7 @@ pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         gateway: node.gateway_pid(),
+        egress: node.egress_pid(),
         listen: node.addresses.iter().map(ToString::to_string).collect(),
         state: state.display().to_string(),
         disk_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
@@ -29,6 +30,7 @@ pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
             MachineCeiling::Written(_) => "written".to_owned(),
             MachineCeiling::Usual => "usual".to_owned(),
         },
+        cgroups: node.groups.describe(),
         apps: node.with_state(|state| state.tenants.values().map(|tenant| tenant.apps.len()).sum()),
         cells: cells(node),
     })

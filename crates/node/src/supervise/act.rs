@@ -49,7 +49,10 @@ impl Node {
         });
         match started {
             Ok(process) => drop(self.cells.borrow_mut().insert(cell, process)),
-            Err(exit) => self.tell(Event::Exited { cell, exit }),
+            Err(exit) => {
+                self.egress.leave(cell);
+                self.tell(Event::Exited { cell, exit });
+            }
         }
     }
 

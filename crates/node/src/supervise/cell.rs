@@ -17,6 +17,7 @@ use tombolo_sandbox::send_fds;
 use tombolo_spec::Name;
 
 use super::children::{Running, channel, how, this_program};
+use super::groups::Group;
 use super::node::Node;
 use crate::audit::AuditEvent;
 use crate::logs::{LINE_BYTES_MAX, app_of};
@@ -28,6 +29,9 @@ const FAILURES_MAX: u32 = 3;
 /// What a cell logs when a request failed by the app's own fault.
 const FAILURES: [&str; 3] = ["\"refusal\":\"trap\"", "\"refusal\":\"limit\"", "\"refusal\":\"guest-http\""];
 
+/// Variables that say where this machine's certificates are: whom outgoing TLS trusts.
+const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// A cell that runs.
 #[derive(Debug)]
 pub(super) struct CellProcess {
@@ -35,6 +39,7 @@ pub(super) struct CellProcess {
     pub(super) tenant: Name,
     pub(super) sockets: Sockets,
     pub(super) layers: RefCell<serde_json::Value>,
+    group: Group,
     /// Requests that failed, of each app that had none that succeeded.
     failures: RefCell<BTreeMap<String, Option<u32>>>,
     failed: RefCell<Option<(Option<String>, String)>>,
@@ -95,10 +100,13 @@ impl CellProcess {
         let (ours, theirs) = channel()?;
         let mut command = this_program(CELL_COMMAND);
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::piped());
-        let (running, streams) = node.children.start(command)?;
+        command.envs(CERTIFICATES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        let group = node.groups.cell(cell);
+        let (running, streams) = node.children.start_in(group.cgroup.as_ref(), command)?;
         // Theirs must be closed here, or the end of the cell would not end the socket.
-        let listeners: Vec<_> = listeners.iter().map(AsFd::as_fd).collect();
-        send_fds(&ours, SOCKETS, &listeners)?;
+        let broker = node.egress.join(cell, tenant, order)?;
+        let given: Vec<_> = listeners.iter().chain(&broker).map(AsFd::as_fd).collect();
+        send_fds(&ours, SOCKETS, &given)?;
         let order = serde_json::to_string(order).map_err(io::Error::from)?;
         ours.set_nonblocking(true)?;
         let (said, orders) = tokio::net::UnixStream::from_std(ours)?.into_split();
@@ -107,6 +115,7 @@ impl CellProcess {
             tenant: tenant.clone(),
             sockets,
             layers: RefCell::default(),
+            group,
             failures: RefCell::default(),
             failed: RefCell::default(),
             is_draining: Cell::new(false),
@@ -147,7 +156,8 @@ impl CellProcess {
         let mut lines = BufReader::new(said.take(1 << 20)).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             match serde_json::from_str(&line) {
-                Ok(CellSaid::Ready { layers }) => {
+                Ok(CellSaid::Ready { mut layers }) => {
+                    self.group.note(&mut layers);
                     self.layers.replace(layers);
                     node.tell(Event::Ready { cell });
                 }
@@ -157,6 +167,7 @@ impl CellProcess {
             }
         }
         let status = running.ended.await.map_or_else(|_| "it is gone".to_owned(), how);
+        let status = self.group.took_too_much().unwrap_or(status);
         let (culprit, reason) = self.failed.take().unwrap_or((None, status));
         node.logs.borrow_mut().add(&self.tenant, &format!("cell {cell}: {reason}"));
         if !self.is_draining.get() && !node.is_ending() {

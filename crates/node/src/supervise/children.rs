@@ -8,7 +8,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tokio::sync::oneshot;
-use tombolo_sandbox::{Rlimits, spawn_limited};
+use tombolo_sandbox::{Cgroup, Rlimits, spawn_in_cgroup, spawn_limited};
 
 /// All children that have not been waited for.
 #[derive(Debug, Default)]
@@ -39,7 +39,22 @@ pub(super) fn this_program(command: &str) -> Command {
 impl Children {
     /// Starts a child; its standard streams are those of `command`.
     pub(super) fn start(&self, command: Command) -> io::Result<(Running, Streams)> {
-        let mut child = spawn_limited(command, &Rlimits::default())?;
+        Ok(self.watch(spawn_limited(command, &Rlimits::default())?))
+    }
+
+    /// As [`start`](Self::start), within a control group where there is one.
+    pub(super) fn start_in(
+        &self,
+        group: Option<&Cgroup>,
+        command: Command,
+    ) -> io::Result<(Running, Streams)> {
+        match group {
+            Some(group) => Ok(self.watch(spawn_in_cgroup(command, &Rlimits::default(), group)?)),
+            None => self.start(command),
+        }
+    }
+
+    fn watch(&self, mut child: Child) -> (Running, Streams) {
         let streams = Streams {
             stdin: child.stdin.take().map(OwnedFd::from),
             stdout: child.stdout.take().map(OwnedFd::from),
@@ -48,7 +63,7 @@ impl Children {
         let (ended, receiver) = oneshot::channel();
         let running = Running { pid: child.id(), ended: receiver };
         self.0.borrow_mut().push(Waited { child, ended });
-        Ok((running, streams))
+        (running, streams)
     }
 
     /// Tells those who wait which children have ended. To be called at each `SIGCHLD`.

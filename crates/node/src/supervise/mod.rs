@@ -3,7 +3,9 @@
 mod act;
 mod cell;
 mod children;
+mod egress;
 mod gateway;
+mod groups;
 mod node;
 mod notify;
 mod run;

@@ -12,7 +12,9 @@ use tombolo_spec::{Ceiling, Name, Observed};
 
 use super::cell::CellProcess;
 use super::children::Children;
+use super::egress::Egress;
 use super::gateway::Gateway;
+use super::groups::Groups;
 use crate::audit::{Audit, AuditEvent, Recorded};
 use crate::ceilings::MachineCeiling;
 use crate::db::{Db, Release};
@@ -62,8 +64,10 @@ pub struct Node {
     pub(super) state: RefCell<State>,
     pub(super) listeners: Vec<OwnedFd>,
     pub(super) children: Children,
+    pub(crate) groups: Groups,
     pub(super) cells: RefCell<BTreeMap<CellId, Rc<CellProcess>>>,
     pub(super) gateway: RefCell<Option<Gateway>>,
+    pub(super) egress: Egress,
     pub(super) classes: RefCell<BTreeMap<(AppId, Revision), Vec<String>>>,
     pub(super) verify_places: Semaphore,
     pub(super) timer: Notify,
@@ -84,6 +88,7 @@ impl Node {
     ) -> Rc<Node> {
         let audit = Audit::new(options.dirs.audit());
         Rc::new(Node {
+            groups: Groups::new(&options),
             options,
             db: RefCell::new(db),
             artifacts,
@@ -98,6 +103,7 @@ impl Node {
             children: Children::default(),
             cells: RefCell::default(),
             gateway: RefCell::default(),
+            egress: Egress::default(),
             classes: RefCell::default(),
             verify_places: Semaphore::new(VERIFY_MAX),
             timer: Notify::new(),
@@ -169,6 +175,7 @@ impl Node {
 
     pub(super) fn forget_cell(&self, cell: CellId) {
         self.cells.borrow_mut().remove(&cell);
+        self.egress.leave(cell);
     }
 
     pub(super) fn begin_to_end(&self) {
@@ -228,6 +235,11 @@ impl Node {
     /// The gateway's process, if it runs.
     pub(crate) fn gateway_pid(&self) -> Option<u32> {
         self.gateway.borrow().as_ref().map(|gateway| gateway.pid)
+    }
+
+    /// The process that makes connections for cells, if it runs.
+    pub(crate) fn egress_pid(&self) -> Option<u32> {
+        self.egress.pid()
     }
 
     /// Says something to the operator.

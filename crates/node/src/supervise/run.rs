@@ -12,9 +12,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tombolo_gateway::wire::Order;
 
-use super::gateway;
 use super::node::{Node, Options};
 use super::notify::{keep_watchdog, notify};
+use super::{egress, gateway};
 use crate::api;
 use crate::ceilings::{CeilingError, MachineCeiling};
 use crate::db::{Db, DbError};
@@ -77,6 +77,7 @@ pub fn run(
     tasks.block_on(&runtime, async {
         let node = Node::new(options, db, artifacts, ceiling, public, state);
         recovered.iter().for_each(|recovered| node.say(&recovered.to_string()));
+        node.groups.trouble().iter().for_each(|trouble| node.say(&format!("control groups are {trouble}")));
         let mut children = signal(SignalKind::child())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -91,6 +92,7 @@ pub fn run(
         });
         tokio::task::spawn_local(tick(Rc::clone(&node)));
         tokio::task::spawn_local(gateway::keep(Rc::clone(&node)));
+        tokio::task::spawn_local(egress::keep(Rc::clone(&node)));
         let api = tokio::task::spawn_local(api);
         ready(&node.addresses, page);
         notify("READY=1");
@@ -135,6 +137,8 @@ async fn end(node: &Rc<Node>) {
         for cell in cells {
             cell.drain().await;
         }
+        until(|| node.cells.borrow().is_empty()).await;
+        node.egress.end();
         until(|| node.children.count() == 0).await;
     };
     // Whoever is left dies with this process.

@@ -20,8 +20,8 @@ pub struct Policy<'a> {
     /// UDP sockets too; for `udp` grants and for asking a name server. Needs a network other than `None`. Landlock
     /// has no rules for UDP ports yet, so this opens all of them.
     pub udp: bool,
-    /// Sockets that were made elsewhere and given to this process may be used: accepted from, sent to, received
-    /// from, also with descriptors.
+    /// Sockets that were made elsewhere and given to this process may be used: accepted from, sent to, received from,
+    /// also with descriptors. Without a network they lead where they led when they came.
     pub given_sockets: bool,
     /// New machine code may be mapped later; for a cell that loads programs while it serves.
     pub late_code: bool,

@@ -2,17 +2,16 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat};
-use tombolo_sandbox::{Layer, Network, Policy, Verdict, recv_fds, send_fds};
+use tombolo_sandbox::{Layer, Network, Policy, Verdict, recv_fds};
 
 use crate::act::{call, nothing};
 use crate::scenario::{self, perform};
-use crate::stage::{SECRET, Stage, folders};
+use crate::stage::{SECRET, Stage, folders, given_sockets};
 use crate::user::User;
 
 /// A name, the policy, the act, and how the cell ends.
@@ -172,15 +171,9 @@ fn code(_: &Stage) -> io::Result<()> {
         .map(drop)
 }
 
-fn given_sockets(_: &Stage) -> Policy<'_> {
-    Policy { given_sockets: true, ..Policy::default() }
-}
-
 fn receive(stage: &Stage) -> io::Result<()> {
-    let (ours, theirs) = UnixStream::pair()?;
-    send_fds(&theirs, b"listener", &[stage.tcp.as_fd()])?;
     let mut data = [0; 16];
-    let (length, fds) = recv_fds(&ours, &mut data)?;
+    let (length, fds) = recv_fds(&stage.mail, &mut data)?;
     assert_eq!((&data[..length], fds.len()), (&b"listener"[..], 1));
     assert_ne!(fds[0].as_raw_fd(), stage.tcp.as_raw_fd());
     // Nobody connects, and the listener does not wait.

@@ -3,12 +3,12 @@
 use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 
 use tombolo_sandbox::Layer::{Capabilities, NetNamespace, Scope, Seccomp, TcpPorts};
 
 use crate::act::{Act, NO_ACCESS, NOT_PERMITTED, Outcome, call};
-use crate::stage::{Stage, tcp_elsewhere};
+use crate::stage::{Stage, given_sockets, tcp_elsewhere};
 
 const UNREACHABLE: Outcome = Outcome::Refused(libc::ENETUNREACH);
 const NOBODY_LISTENS: Outcome = Outcome::Refused(libc::ECONNREFUSED);
@@ -49,8 +49,25 @@ pub(crate) const ACTS: &[Act] = &[
         UnixStream::connect_addr(&stage.abstract_unix.local_addr()?).map(drop)
     })
     .refused_by(&[(NetNamespace, NOBODY_LISTENS), (Scope, NOT_PERMITTED), (Seccomp, NOT_PERMITTED)]),
+    Act::new("lead a given socket elsewhere", |stage| stage.led.connect("127.0.0.1:9"))
+        .under(given_sockets)
+        .refused_by(&[(Seccomp, NOT_PERMITTED)]),
+    Act::new("send elsewhere by a given socket", |stage| {
+        stage.led.send_to(b"x", stage.udp.local_addr()?).map(drop)
+    })
+    .under(given_sockets)
+    .refused_by(&[(Seccomp, NOT_PERMITTED)]),
+    Act::new("give a given socket a source route", source_route)
+        .under(given_sockets)
+        .by_root()
+        .refused_by(&[(Capabilities, NOT_PERMITTED), (Seccomp, NOT_PERMITTED)]),
     Act::new("connect to a socket file", |stage| UnixStream::connect(stage.path("socket")).map(drop))
         .refused_by(&[(Seccomp, NOT_PERMITTED)]),
+    Act::new("send to a socket file from one of a pair", |stage| {
+        UnixDatagram::pair()?.0.send_to(b"x", stage.path("datagrams")).map(drop)
+    })
+    .under(given_sockets)
+    .refused_by(&[(Seccomp, NOT_PERMITTED)]),
 ];
 
 /// `linux/in.h`
@@ -72,6 +89,14 @@ fn connect_by_sending(stage: &Stage) -> io::Result<()> {
     let (data, flags) = (c"x".as_ptr() as usize, libc::MSG_FASTOPEN as usize);
     let arguments = [socket.as_raw_fd() as usize, data, 1, flags, &raw const to as usize, size_of_val(&to)];
     call(libc::SYS_sendto, arguments).map(drop)
+}
+
+/// The first hop of a loose source route is where the kernel sends a packet, whatever the socket is connected to.
+fn source_route(stage: &Stage) -> io::Result<()> {
+    const LOOSE: [u8; 8] = [131, 7, 4, 127, 0, 0, 1, 0];
+    let (level, name) = (libc::IPPROTO_IP as usize, libc::IP_OPTIONS as usize);
+    let socket = stage.led.as_raw_fd() as usize;
+    call(libc::SYS_setsockopt, [socket, level, name, LOOSE.as_ptr() as usize, LOOSE.len()]).map(drop)
 }
 
 fn datagram(stage: &Stage) -> io::Result<()> {

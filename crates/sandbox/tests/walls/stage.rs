@@ -5,13 +5,13 @@ use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 
 use crate::act::call;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use tempfile::TempDir;
-use tombolo_sandbox::{Access, FileRule, Network, Policy};
+use tombolo_sandbox::{Access, FileRule, Network, Policy, send_fds};
 
 pub(crate) const SECRET: &str = "the canary's secret";
 
@@ -22,12 +22,17 @@ pub(crate) struct Stage {
     pub(crate) tcp: TcpListener,
     pub(crate) udp: UdpSocket,
     pub(crate) unix: UnixListener,
+    pub(crate) unix_datagram: UnixDatagram,
     pub(crate) abstract_unix: UnixListener,
     /// The number of the front process.
     pub(crate) front: u32,
     /// The front's network namespace.
     pub(crate) net: File,
     pub(crate) segment: Segment,
+    /// What the listener `tcp` was sent to.
+    pub(crate) mail: UnixStream,
+    /// A datagram socket that leads to `udp`, and could lead elsewhere.
+    pub(crate) led: UdpSocket,
 }
 
 impl Stage {
@@ -40,21 +45,28 @@ impl Stage {
         let open = |name| openat(CWD, root.path().join(name), OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
         let front = std::process::id();
         let name = SocketAddr::from_abstract_name(format!("tombolo-sentinel-{front}"))?;
+        let (mail, from) = UnixStream::pair()?;
         let stage = Stage {
             read_only: open("ro")?,
             read_write: open("rw")?,
             tcp: TcpListener::bind("127.0.0.1:0")?,
             udp: UdpSocket::bind("127.0.0.1:0")?,
             unix: UnixListener::bind(root.path().join("socket"))?,
+            unix_datagram: UnixDatagram::bind(root.path().join("datagrams"))?,
             abstract_unix: UnixListener::bind_addr(&name)?,
             front,
             net: File::open("/proc/self/ns/net")?,
             segment: Segment::new(front)?,
+            mail,
+            led: UdpSocket::bind("127.0.0.1:0")?,
             root,
         };
+        stage.led.connect(stage.udp.local_addr()?)?;
+        send_fds(&from, b"listener", &[stage.tcp.as_fd()])?;
         stage.tcp.set_nonblocking(true)?;
         stage.udp.set_nonblocking(true)?;
         stage.unix.set_nonblocking(true)?;
+        stage.unix_datagram.set_nonblocking(true)?;
         stage.abstract_unix.set_nonblocking(true)?;
         Ok(stage)
     }
@@ -69,6 +81,7 @@ impl Stage {
         self.tcp.accept().is_ok()
             || self.udp.recv(&mut [0]).is_ok()
             || self.unix.accept().is_ok()
+            || self.unix_datagram.recv(&mut [0]).is_ok()
             || self.abstract_unix.accept().is_ok()
             || !canary.is_ok_and(|text| text == SECRET)
     }
@@ -85,6 +98,11 @@ pub(crate) fn folders(stage: &Stage) -> Policy<'_> {
 pub(crate) fn tcp_elsewhere(_: &Stage) -> Policy<'_> {
     let network = Network::Tcp { connect: vec![9], bind: vec![9], any: false };
     Policy { network, ..Policy::default() }
+}
+
+/// Sockets that were given, as a cell of a node has them, and none that may be made.
+pub(crate) fn given_sockets(_: &Stage) -> Policy<'_> {
+    Policy { given_sockets: true, ..Policy::default() }
 }
 
 /// A System V shared memory segment, gone when this is dropped.

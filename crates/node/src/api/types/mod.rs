@@ -102,6 +102,8 @@ pub struct NodeStatus {
     pub pid: u32,
     /// The gateway's process, if it runs.
     pub gateway: Option<u32>,
+    /// The process that makes connections for cells, if one runs.
+    pub egress: Option<u32>,
     /// Where the gateway listens.
     pub listen: Vec<String>,
     /// Where state is kept.
@@ -110,6 +112,9 @@ pub struct NodeStatus {
     pub disk_free_bytes: u64,
     /// `written` by the operator, or `usual`.
     pub ceiling: String,
+    /// The control groups of cells: `in force: …`, or `missing: …` and why.
+    #[serde(default)]
+    pub cgroups: String,
     /// Apps in all.
     pub apps: usize,
     /// Cells.

@@ -42,8 +42,8 @@ pub(super) const ALWAYS: &[Entry] = &[
     allow(libc::SYS_eventfd2, "the event loop's wake-up"),
     allow_if(
         libc::SYS_socketpair,
-        &[&[Is(0, libc::AF_UNIX as u32)]],
-        "the event loop's signal pipe; reaches nobody",
+        STREAM_PAIR,
+        "the event loop's signal pipe; a datagram socket, also one of a pair, sends to any name in the file system",
     ),
     allow(libc::SYS_futex, "locks and waiting for threads"),
     allow(libc::SYS_nanosleep, "a guest's timers"),
@@ -161,12 +161,30 @@ pub(super) const SOCKETS: &[Entry] = &[
     allow(libc::SYS_shutdown, "closing one direction"),
     allow(libc::SYS_getsockname, "own address"),
     allow(libc::SYS_getpeername, "the peer's address"),
+    allow_if(libc::SYS_getsockopt, SOCKET_OPTION_LEVELS, "the outcome of a connect, buffer sizes"),
+    allow(libc::SYS_recvfrom, "receiving"),
+    allow(libc::SYS_recvmsg, "receiving, also descriptors"),
+    allow(libc::SYS_recvmmsg, "receiving several datagrams"),
+];
+
+/// With sockets that were given to the cell, and no network: whoever gave them chose where they lead, and there they
+/// lead until they are closed. `sendmsg` has its address behind a pointer that a filter cannot follow.
+pub(super) const GIVEN_SOCKETS: &[Entry] = &[
+    allow_if(
+        libc::SYS_setsockopt,
+        GIVEN_SOCKET_OPTIONS,
+        "keep-alive, no-delay, buffer sizes; no source routes, no other interface",
+    ),
+    allow_if(libc::SYS_sendto, &[&[Bits(3, MSG_FASTOPEN, 0), Null(4)]], "sending to where a socket leads"),
+];
+
+/// With a network.
+pub(super) const OWN_SOCKETS: &[Entry] = &[
     allow_if(
         libc::SYS_setsockopt,
         SOCKET_OPTION_LEVELS,
         "keep-alive, no-delay, buffer sizes; no firewall tables",
     ),
-    allow_if(libc::SYS_getsockopt, SOCKET_OPTION_LEVELS, "the outcome of a connect, buffer sizes"),
     allow_if(
         libc::SYS_sendto,
         &[&[Bits(3, MSG_FASTOPEN, 0)]],
@@ -174,9 +192,6 @@ pub(super) const SOCKETS: &[Entry] = &[
     ),
     allow_if(libc::SYS_sendmsg, &[&[Bits(2, MSG_FASTOPEN, 0)]], "sending, also descriptors"),
     allow_if(libc::SYS_sendmmsg, &[&[Bits(3, MSG_FASTOPEN, 0)]], "sending several datagrams"),
-    allow(libc::SYS_recvfrom, "receiving"),
-    allow(libc::SYS_recvmsg, "receiving, also descriptors"),
-    allow(libc::SYS_recvmmsg, "receiving several datagrams"),
 ];
 
 /// With a network. Landlock says which ports.
@@ -257,6 +272,19 @@ const SOCKET_OPTION_LEVELS: &[&[Check]] = &[
     &[Is(1, libc::IPPROTO_UDP as u32)],
 ];
 
+const GIVEN_SOCKET_OPTIONS: &[&[Check]] = &[
+    &[Is(1, libc::SOL_SOCKET as u32), Is(2, libc::SO_KEEPALIVE as u32)],
+    &[Is(1, libc::SOL_SOCKET as u32), Is(2, libc::SO_LINGER as u32)],
+    &[Is(1, libc::SOL_SOCKET as u32), Is(2, libc::SO_RCVBUF as u32)],
+    &[Is(1, libc::SOL_SOCKET as u32), Is(2, libc::SO_SNDBUF as u32)],
+    &[Is(1, libc::IPPROTO_TCP as u32), Is(2, libc::TCP_NODELAY as u32)],
+    &[Is(1, libc::IPPROTO_TCP as u32), Is(2, libc::TCP_KEEPIDLE as u32)],
+    &[Is(1, libc::IPPROTO_TCP as u32), Is(2, libc::TCP_KEEPINTVL as u32)],
+    &[Is(1, libc::IPPROTO_TCP as u32), Is(2, libc::TCP_KEEPCNT as u32)],
+    &[Is(1, libc::IPPROTO_IP as u32), Is(2, libc::IP_TTL as u32)],
+    &[Is(1, libc::IPPROTO_IPV6 as u32), Is(2, libc::IPV6_UNICAST_HOPS as u32)],
+];
+
 const MSG_FASTOPEN: u32 = libc::MSG_FASTOPEN as u32;
 
 /// The part of a socket's type that is not a flag (`linux/net.h`).
@@ -265,6 +293,7 @@ const IPV4: Check = Is(0, libc::AF_INET as u32);
 const IPV6: Check = Is(0, libc::AF_INET6 as u32);
 const STREAM: Check = Bits(1, SOCK_TYPE_MASK, libc::SOCK_STREAM as u32);
 const DATAGRAM: Check = Bits(1, SOCK_TYPE_MASK, libc::SOCK_DGRAM as u32);
+const STREAM_PAIR: &[&[Check]] = &[&[Is(0, libc::AF_UNIX as u32), STREAM]];
 const TCP_SOCKET: &[&[Check]] = &[
     &[IPV4, STREAM, Is(2, 0)],
     &[IPV4, STREAM, Is(2, libc::IPPROTO_TCP as u32)],

@@ -55,6 +55,8 @@ fn entries(policy: &Policy<'_>) -> Vec<&'static Entry> {
         (!policy.files.is_empty(), allow::FILES),
         (writes, allow::WRITES),
         (network || policy.given_sockets, allow::SOCKETS),
+        (policy.given_sockets && !network, allow::GIVEN_SOCKETS),
+        (network, allow::OWN_SOCKETS),
         (network, allow::TCP),
         (network && policy.udp, allow::UDP),
         (true, deadly::DEADLY),

@@ -56,6 +56,7 @@ fn policies() -> Vec<Policy<'static>> {
         Policy { files: rule(Access::ReadOnly), ..Policy::default() },
         Policy { files: rule(Access::ReadWrite), network: any.clone(), ..Policy::default() },
         Policy { network: any, udp: true, late_code: true, given_sockets: true, ..Policy::default() },
+        Policy { given_sockets: true, ..Policy::default() },
     ]
 }
 
@@ -112,6 +113,28 @@ fn arguments_are_looked_at() {
     ] {
         let arguments = [domain as u64, kind as u64 | cloexec, protocol as u64];
         assert_eq!(ask(&program, libc::SYS_socket, &arguments), expected, "{arguments:?}");
+    }
+    // A socket that was given leads nowhere else: no address, no source route, no other interface.
+    let given = program::compile(arch(), entries(&policies()[4]));
+    let fast_open = libc::MSG_FASTOPEN as u64;
+    for (arguments, expected) in
+        [([3, 1, 1, 0, 0], true), ([3, 1, 1, 0, 1 << 40], false), ([3, 1, 1, fast_open, 0], false)]
+    {
+        assert_eq!(ask(&given, libc::SYS_sendto, &arguments), expected, "{arguments:?}");
+    }
+    for (level, name, expected) in [
+        (libc::IPPROTO_TCP, libc::TCP_NODELAY, true),
+        (libc::IPPROTO_IP, libc::IP_OPTIONS, false),
+        (libc::SOL_SOCKET, libc::SO_BINDTODEVICE, false),
+    ] {
+        assert_eq!(
+            ask(&given, libc::SYS_setsockopt, &[3, level as u64, name as u64]),
+            expected,
+            "{level} {name}"
+        );
+    }
+    for call in [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_sendmsg, libc::SYS_sendmmsg] {
+        assert!(!ask(&given, call, &[3]) && ask(&program, call, &[3]), "{call}");
     }
     // What the two C libraries pass for a thread, and a fork.
     for (flags, expected) in [(0x003d_0f00, true), (0x007d_0f00, true), (0x11, false), (0x103d_0f00, false)] {

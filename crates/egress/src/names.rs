@@ -1,0 +1,191 @@
+//! From a name to its addresses.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hickory_resolver::config::{
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::Name;
+use hickory_resolver::{Hosts, TokioResolver, system_conf};
+use serde::{Deserialize, Serialize};
+use tokio::runtime;
+use tombolo_spec::grant::HostName;
+
+/// How names are resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameConfig {
+    /// DNS servers, asked over UDP and, for long answers, TCP.
+    pub servers: Vec<SocketAddr>,
+    /// Domains in which names without a dot are looked for.
+    pub search: Vec<String>,
+    /// A hosts file's text; asked before any server.
+    pub hosts: String,
+    /// How long one server may take for one answer.
+    pub timeout: Duration,
+}
+
+/// How long a DNS server may take before the next is asked.
+const DNS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Resolvers of runtimes that are gone are dropped when there are more.
+const RESOLVERS_MAX: usize = 64;
+/// Addresses that are looked at for one name.
+const ADDRESSES_MAX: usize = 32;
+
+impl NameConfig {
+    /// No name server, no hosts file: only addresses can be reached.
+    pub fn empty() -> NameConfig {
+        NameConfig { servers: Vec::new(), search: Vec::new(), hosts: String::new(), timeout: DNS_TIMEOUT }
+    }
+
+    /// What `/etc/resolv.conf` and `/etc/hosts` say. A file that is missing or says nothing leaves its part empty.
+    pub fn system() -> NameConfig {
+        let mut config = NameConfig::empty();
+        if let Ok((resolver, _)) = system_conf::read_system_conf() {
+            let port = |server: &NameServerConfig| server.connections.first().map_or(53, |udp| udp.port);
+            let servers =
+                resolver.name_servers().iter().map(|server| SocketAddr::new(server.ip, port(server)));
+            config.servers = servers.collect();
+            config.search = resolver.search().iter().map(Name::to_utf8).collect();
+        }
+        config.hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        config
+    }
+}
+
+/// Why a name led nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookupError {
+    /// A server said so.
+    #[error("there is no such name, or it has no address")]
+    NotFound,
+    /// None said anything.
+    #[error("no name server answered in time")]
+    Timeout,
+    /// Something else, in words.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Looks names up.
+pub struct Names {
+    config: ResolverConfig,
+    options: ResolverOpts,
+    hosts: Arc<Hosts>,
+    ports: Vec<u16>,
+    /// One resolver for each runtime: its tasks and sockets live and die with the runtime.
+    resolvers: Mutex<Vec<(runtime::Id, TokioResolver)>>,
+}
+
+impl Names {
+    /// # Errors
+    /// A hosts file that cannot be parsed.
+    pub fn new(config: &NameConfig) -> io::Result<Names> {
+        let mut hosts = Hosts::default();
+        hosts.read_hosts_conf(config.hosts.as_bytes())?;
+        Ok(Names {
+            config: resolver_config(config),
+            options: options(config),
+            hosts: Arc::new(hosts),
+            ports: config.servers.iter().map(SocketAddr::port).collect(),
+            resolvers: Mutex::default(),
+        })
+    }
+
+    /// The ports of the name servers, for the rules of the layers below; one for each server.
+    pub fn server_ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    /// The addresses of a name, those of its aliases (CNAME) included, in the order the server gave them.
+    ///
+    /// A name with a dot is looked up as it is; only one without is tried in the search domains.
+    ///
+    /// # Errors
+    /// [`LookupError`].
+    pub async fn lookup(&self, name: &HostName, within: Duration) -> Result<Vec<IpAddr>, LookupError> {
+        let resolver = self.resolver().ok_or_else(|| LookupError::Failed("no resolver".to_owned()))?;
+        let text = if name.as_str().contains('.') { format!("{name}.") } else { name.to_string() };
+        let answer = tokio::time::timeout(within, resolver.lookup_ip(text)).await;
+        let answer = answer.map_err(|_| LookupError::Timeout)?.map_err(lookup_error)?;
+        let addresses: Vec<IpAddr> = answer.iter().take(ADDRESSES_MAX).collect();
+        if addresses.is_empty() { Err(LookupError::NotFound) } else { Ok(addresses) }
+    }
+
+    /// The resolver of the runtime that the caller runs on.
+    fn resolver(&self) -> Option<TokioResolver> {
+        let runtime = runtime::Handle::try_current().ok()?.id();
+        let mut resolvers = self.resolvers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, resolver)) = resolvers.iter().find(|(of, _)| *of == runtime) {
+            return Some(resolver.clone());
+        }
+        let resolver = self.build()?;
+        if resolvers.len() >= RESOLVERS_MAX {
+            resolvers.remove(0);
+        }
+        resolvers.push((runtime, resolver.clone()));
+        Some(resolver)
+    }
+
+    fn build(&self) -> Option<TokioResolver> {
+        let provider = TokioRuntimeProvider::default();
+        let builder = TokioResolver::builder_with_config(self.config.clone(), provider);
+        let mut resolver = builder.with_options(self.options.clone()).build().ok()?;
+        resolver.set_hosts(Arc::clone(&self.hosts));
+        Some(resolver)
+    }
+}
+
+fn lookup_error(error: NetError) -> LookupError {
+    match error {
+        NetError::Timeout => LookupError::Timeout,
+        NetError::Dns(DnsError::NoRecordsFound(_)) => LookupError::NotFound,
+        NetError::NoConnections => LookupError::Failed("no name server is known or reachable".to_owned()),
+        error => LookupError::Failed(error.to_string()),
+    }
+}
+
+fn resolver_config(config: &NameConfig) -> ResolverConfig {
+    let servers = config.servers.iter().map(|server| {
+        let at = |mut connection: ConnectionConfig| {
+            connection.port = server.port();
+            connection
+        };
+        let both = vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())];
+        NameServerConfig::new(server.ip(), true, both)
+    });
+    let search = config.search.iter().filter_map(|domain| Name::from_utf8(domain).ok());
+    ResolverConfig::from_parts(None, search.collect(), servers.collect())
+}
+
+fn options(config: &NameConfig) -> ResolverOpts {
+    let mut options = ResolverOpts::default();
+    options.timeout = config.timeout;
+    options.attempts = 2;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    options.case_randomization = false;
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_hosts_file_is_asked_before_any_server() {
+        let hosts = "10.1.2.3 db.internal db # local\n".to_owned();
+        let names = Names::new(&NameConfig { hosts, ..NameConfig::empty() }).expect("names");
+        for name in ["db.internal", "db"] {
+            let found = names.lookup(&name.parse().expect("a name"), Duration::from_secs(5)).await;
+            assert_eq!(found, Ok(vec![IpAddr::from([10, 1, 2, 3])]));
+        }
+        let found = names.lookup(&"other.internal".parse().expect("a name"), Duration::from_secs(5)).await;
+        assert!(found.is_err(), "there is no server: {found:?}");
+    }
+}
