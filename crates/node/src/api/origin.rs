@@ -80,7 +80,7 @@ mod tests {
     fn the_own_page_is_heard_and_others_are_not() {
         let door = Door::Page("127.0.0.1:9".parse().expect("an address"));
         let own = (HOST, "127.0.0.1:9");
-        assert!(!is_refused(door, false, &[own.clone()]));
+        assert!(!is_refused(door, false, std::slice::from_ref(&own)));
         assert!(!is_refused(door, false, &[own.clone(), (ORIGIN, "http://127.0.0.1:9")]));
         assert!(!is_refused(door, false, &[(HOST, "localhost:9"), (ORIGIN, "http://localhost:9")]));
         assert!(!is_refused(door, false, &[own.clone(), (SEC_FETCH_SITE, "same-origin")]));
