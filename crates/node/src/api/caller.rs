@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use http::header::AUTHORIZATION;
 use http::{Method, Request, StatusCode};
+use tombolo_spec::Name;
 
 use super::ApiError;
 use super::listen::Door;
@@ -11,7 +12,6 @@ use super::routes::Route;
 use crate::audit::AuditEvent;
 use crate::db::{Bearer, Role, token_name};
 use crate::supervise::Node;
-use tombolo_spec::Name;
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! At the Unix socket may ask who the kernel says is the node's own user or root (`SO_PEERCRED`, unix(7)). At a TCP
 //! address, if there is one, everybody may, and each request needs a token. At the page's address its own page may, and no
-//! other: see [`origin`].
+//! other.
 
 mod apps;
 mod artifacts;
