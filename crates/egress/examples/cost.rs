@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let line = format!("http GET http://127.0.0.1:{port}/*");
     let grants: GrantSet = [line.parse()?].into_iter().collect();
     let (mut child, broker) = start(&line)?;
-    let ways = [Way::Direct(Direct::new(&NameConfig::empty())?), Way::Brokered(broker)];
+    let ways = [Way::Direct(Box::new(Direct::new(&NameConfig::empty())?)), Way::Brokered(broker)];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut times = [Vec::new(), Vec::new()];
     runtime.block_on(async {

@@ -14,16 +14,20 @@
 pub mod api;
 mod audit;
 pub mod ceilings;
+mod certificates;
 pub mod client;
 pub mod db;
 pub mod dirs;
 pub mod disk;
 mod logs;
 mod observe;
+mod public;
 pub mod reconcile;
 mod release;
 mod supervise;
 mod usage;
 pub mod wire;
 
+pub use certificates::CertificateError;
+pub use public::{Public, PublicError};
 pub use supervise::{Node, Options, StartError, run};

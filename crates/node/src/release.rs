@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tombolo_spec::grant::HostPath;
-use tombolo_spec::{Ceiling, Digest, Function, Grant, GrantSet, Manifest, Name};
+use tombolo_spec::{Ceiling, Digest, Function, Grant, GrantSet, Isolation, Manifest, Name};
 
 use crate::ceilings::{Allowed, MachineCeiling, allow};
 use crate::db::Release;
@@ -81,6 +81,14 @@ fn digest(release: &Release, function: &Name) -> Result<Digest, String> {
     let text =
         text.ok_or_else(|| format!("function {:?}: no artifact was sent for it", function.as_str()))?;
     text.parse().map_err(|error| format!("function {:?}: {error}", function.as_str()))
+}
+
+impl Release {
+    /// With whom it shares a cell. What cannot be read runs nowhere, and shares with others.
+    pub(crate) fn isolation(&self) -> Isolation {
+        Manifest::parse(&self.manifest, "tombolo.toml")
+            .map_or_else(|_| Isolation::default(), |manifest| manifest.isolation)
+    }
 }
 
 impl Checked {

@@ -27,7 +27,7 @@ pub use grant::{Access, Direction, Grant, GrantError, GrantId, GrantKind, GrantS
 pub use invalid::Invalid;
 pub use limits::{LimitError, LimitName, LimitOverrides, LimitValue, Limits, Profile};
 pub use line::SyntaxError;
-pub use manifest::{Function, Manifest, Problem, Problems, Source};
+pub use manifest::{Function, Isolation, Manifest, Problem, Problems, Source};
 pub use name::{NAME_CHARS_MAX, Name};
 pub use observed::{GrantUse, Observed};
 pub use timestamp::Timestamp;

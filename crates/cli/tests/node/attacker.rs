@@ -45,24 +45,30 @@ impl<'n> Attacker<'n> {
     /// Makes a call; nothing if the process ended over it.
     pub(crate) fn call(&self, number: i64, arguments: &[Arg<'_>]) -> Option<Answer> {
         let request = request(number, arguments);
-        let mut stream = TcpStream::connect(&self.node.address).expect("connected");
-        let length = request.len();
-        let head =
-            format!("POST {} HTTP/1.0\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n", self.path);
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&request)).expect("sent");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("an answer");
+        let mut answer = self.send(&request).expect("an answer");
         let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
         let body = answer.split_off(end);
         if !answer.starts_with(b"HTTP/1.0 200") {
             return None;
         }
-        assert_eq!(body.len(), length - HEAD + 8, "{}", String::from_utf8_lossy(&answer));
+        assert_eq!(body.len(), request.len() - HEAD + 8, "{}", String::from_utf8_lossy(&answer));
         let (result, bytes) = body.split_at(8);
         Some(Answer {
             result: i64::from_le_bytes(result.try_into().expect("eight bytes")),
             bytes: bytes.to_vec(),
         })
+    }
+
+    fn send(&self, request: &[u8]) -> std::io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(&self.node.address)?;
+        let length = request.len();
+        let head =
+            format!("POST {} HTTP/1.0\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n", self.path);
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(request)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer)
     }
 
     /// The result of a call after which the process is still there.

@@ -1,6 +1,8 @@
 //! `tombolo node` as its users meet it: real processes, sockets and disks.
 
 mod attacker;
+#[path = "../common/certificates.rs"]
+mod certificates;
 mod cgroups;
 #[path = "../common/mod.rs"]
 mod common;
@@ -8,6 +10,7 @@ mod deploys;
 mod egress;
 mod explain;
 mod faults;
+mod gateway;
 mod hostile;
 mod tenants;
 mod tokens;

@@ -20,6 +20,41 @@ fn each_tenant_has_a_process_of_its_own() {
 }
 
 #[test]
+fn an_app_may_have_a_process_of_its_own_and_change_its_mind_without_a_request_lost() {
+    let node = Node::start_with(&["--trial", "50ms"]);
+    node.apply(&App::saying("web", "http * /web/*", "web")).exits(0);
+    node.apply(&App::saying("api", "http * /api/*", "0")).exits(0);
+    node.until("both share a process", || node.cells().len() == 1);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                assert_eq!(node.get("/web/"), (200, "web".into()));
+                assert_eq!(node.get("/api/").0, 200);
+            }
+        });
+        for (round, isolation) in ["app", "tenant", "app"].into_iter().enumerate() {
+            let text = (round + 1).to_string();
+            let app = App { isolation, ..App::saying("api", "http * /api/*", &text) };
+            node.apply(&app).exits(0);
+            assert_eq!(node.get("/api/"), (200, text));
+            let processes = if isolation == "app" { 2 } else { 1 };
+            node.until("each app is where it belongs", || node.cells().len() == processes);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        asking.join().expect("every request was answered");
+    });
+    let apps_of =
+        |cell: &serde_json::Value| cell["apps"].as_object().map(|apps| apps.keys().cloned().collect());
+    let status = node.status();
+    let mut apps: Vec<Vec<String>> =
+        status["cells"].as_array().expect("cells").iter().filter_map(apps_of).collect();
+    apps.sort();
+    assert_eq!(apps, [["api"], ["web"]]);
+    node.run(&["invoke", "api/web", "--data", "{}"]).exits(0);
+}
+
+#[test]
 fn a_tenants_ceiling_binds_its_apps_alone() {
     let node = Node::start();
     let ceiling = crate::common::folder(&[("acme.toml", "grants = []\n")]);

@@ -1,6 +1,6 @@
 //! Apps: deploy, look, roll back, remove.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tombolo_spec::{Digest, Name};
@@ -59,7 +59,7 @@ pub(super) async fn deploy(call: Call, deploy: Deploy) -> Result<Outcome, ApiErr
     }
     let revision = node.db.borrow_mut().deploy(&app, &release)?;
     call.note(format!("revision {revision}, version {}", release.version));
-    node.tell(Event::Deploy { app: app.clone(), revision });
+    node.tell(Event::Deploy { app: app.clone(), revision, isolation: checked.manifest.isolation });
     sweep(node);
     Ok(settled(node, &app, revision, checked.missing()).await)
 }
@@ -72,7 +72,8 @@ pub(super) async fn rollback(call: Call, rollback: Rollback) -> Result<Outcome, 
     };
     call.node.db.borrow_mut().want(&app, revision)?;
     call.note(format!("to revision {revision}"));
-    call.node.tell(Event::Deploy { app: app.clone(), revision });
+    let isolation = call.node.isolation(&app, revision);
+    call.node.tell(Event::Deploy { app: app.clone(), revision, isolation });
     Ok(settled(&call.node, &app, revision, Vec::new()).await)
 }
 
@@ -102,11 +103,7 @@ fn refuse_what_cannot_be(node: &Node, app: &AppId, checked: &Checked) -> Result<
 /// Two apps cannot have the same requests.
 fn refuse_taken_routes(node: &Node, app: &AppId, checked: &Checked) -> Result<(), ApiError> {
     let others = node.with_state(|state| {
-        let apps = state.tenants.iter().flat_map(|(tenant, own)| {
-            own.apps.iter().map(move |(name, app)| {
-                (AppId { tenant: tenant.clone(), app: name.clone() }, app.good.unwrap_or(app.wanted))
-            })
-        });
+        let apps = state.apps().map(|(id, app)| (id, app.good.unwrap_or(app.wanted)));
         apps.filter(|(other, _)| other != app).collect::<Vec<_>>()
     });
     for (other, revision) in others {
@@ -136,7 +133,7 @@ fn refuse_taken_routes(node: &Node, app: &AppId, checked: &Checked) -> Result<()
 fn unchanged(node: &Node, app: &AppId, release: &Release) -> Option<Revision> {
     let (wanted, good, serving) = node.with_state(|state| {
         let own = state.app(app)?;
-        Some((own.wanted, own.good, state.tenants.get(&app.tenant)?.serving(&app.app)))
+        Some((own.wanted, own.good, state.serving(app)))
     })?;
     let same = node.db.borrow().release(app, wanted).is_ok_and(|before| before == *release);
     (same && good == Some(wanted) && serving == Some(wanted)).then_some(wanted)
@@ -167,7 +164,7 @@ type Verdict = (&'static str, Option<u64>, Option<String>);
 
 fn verdict(state: &State, app: &AppId, revision: Revision) -> Option<Verdict> {
     let Some(own) = state.app(app) else { return Some(("superseded", None, None)) };
-    let serving = state.tenants.get(&app.tenant).and_then(|tenant| tenant.serving(&app.app)).map(|now| now.0);
+    let serving = state.serving(app).map(|now| now.0);
     if let Some(reason) = own.failed.get(&revision) {
         return Some(("failed", serving, Some(reason.clone())));
     }
@@ -204,11 +201,8 @@ fn sweep(node: &Node) {
 
 fn statuses(node: &Node, only: Option<&Name>) -> Vec<AppStatus> {
     let apps = node.with_state(|state| {
-        let tenants = state.tenants.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
-        let ids = tenants.flat_map(|(tenant, own)| {
-            own.apps.keys().map(move |app| AppId { tenant: tenant.clone(), app: app.clone() })
-        });
-        ids.collect::<Vec<_>>()
+        let ids = state.apps().map(|(id, _)| id).filter(|id| only.is_none_or(|only| *only == id.tenant));
+        ids.collect::<BTreeSet<_>>()
     });
     apps.iter().map(|app| status(node, app)).collect()
 }
@@ -228,12 +222,11 @@ fn status(node: &Node, id: &AppId) -> AppStatus {
 
 /// What the reconciler knows of an app.
 fn known(state: &State, id: &AppId) -> AppStatus {
-    let tenant = state.tenants.get(&id.tenant);
     let own = state.app(id);
-    let serving = tenant.and_then(|tenant| tenant.serving(&id.app));
+    let serving = state.serving(id);
     let wanted = own.map_or(Revision(0), |own| own.wanted);
     let failed = own.and_then(|own| own.failed.get(&wanted));
-    let trouble = tenant.and_then(|tenant| tenant.trouble(&id.app));
+    let trouble = state.trouble(id);
     let word = match (serving, failed, trouble) {
         (Some(revision), _, _) if revision == wanted => "serving",
         (_, Some(_), _) => "failed",

@@ -35,7 +35,7 @@ pub(super) async fn one_of_tenant(call: Call) -> Result<Explanation, ApiError> {
 
 /// Every tenant that may have events.
 fn tenants(call: &Call) -> Result<Vec<Name>, ApiError> {
-    let mut names: Vec<Name> = call.node.with_state(|state| state.tenants.keys().cloned().collect());
+    let mut names: Vec<Name> = call.node.with_state(|state| state.tenants());
     let added = call.node.db.borrow().tenants()?;
     names.extend(added.iter().map(String::as_str).chain(["default"]).filter_map(|name| name.parse().ok()));
     names.sort();

@@ -15,7 +15,7 @@ use crate::client;
 pub(super) async fn post(mut call: Call) -> Result<Raw, ApiError> {
     let app = existing(&call)?;
     let function = name(&call.parts, 2)?;
-    let Some((control, _)) = call.node.sockets(&app.tenant) else { return Err(not_serving()) };
+    let Some(control) = call.node.control_socket(&app) else { return Err(not_serving()) };
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     let mut event = Request::builder()
         .method(Method::POST)

@@ -21,8 +21,9 @@ pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         gateway: node.gateway_pid(),
+        gateway_layers: node.gateway_layers(),
         egress: node.egress_pid(),
-        listen: node.addresses.iter().map(ToString::to_string).collect(),
+        listen: node.addresses.clone(),
         state: state.display().to_string(),
         disk_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
         ceiling: match node.ceiling {
@@ -30,7 +31,7 @@ pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
             MachineCeiling::Usual => "usual".to_owned(),
         },
         cgroups: node.groups.describe(),
-        apps: node.with_state(|state| state.tenants.values().map(|tenant| tenant.apps.len()).sum()),
+        apps: node.with_state(|state| state.apps().count()),
         cells: cells(node),
     })
 }
@@ -39,7 +40,7 @@ fn cells(node: &Node) -> Vec<CellStatus> {
     let processes = node.processes();
     node.with_state(|state| {
         let cells = processes.into_iter().filter_map(|(id, pid, tenant, layers)| {
-            let cell = state.tenants.values().find_map(|tenant| tenant.cells.get(&id))?;
+            let cell = state.cell(id)?;
             Some(CellStatus {
                 cell: id.0,
                 tenant,

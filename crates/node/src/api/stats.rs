@@ -15,7 +15,7 @@ use crate::usage::{self, Usage};
 const OVER_MAX: Duration = Duration::from_secs(10);
 
 pub(super) async fn all(call: Call) -> Result<Stats, ApiError> {
-    let tenants = call.node.with_state(|state| state.tenants.keys().cloned().collect::<Vec<_>>());
+    let tenants = call.node.with_state(|state| state.tenants());
     let own = [("node", Some(std::process::id())), ("gateway", call.node.gateway_pid())];
     let own = own.into_iter().filter_map(|(process, pid)| Some(Process { process, tenant: None, pid: pid? }));
     stats(&call, &tenants, own.collect()).await
@@ -41,8 +41,9 @@ struct Sample {
 
 async fn stats(call: &Call, tenants: &[Name], mut processes: Vec<Process>) -> Result<Stats, ApiError> {
     let node = &call.node;
-    let cells = tenants.iter().filter_map(|tenant| {
-        Some(Process { process: "cell", tenant: Some(tenant.clone()), pid: node.cell_pid(tenant)? })
+    let cells = tenants.iter().flat_map(|tenant| {
+        let cell = |pid| Process { process: "cell", tenant: Some(tenant.clone()), pid };
+        node.cell_pids(tenant).into_iter().map(cell)
     });
     processes.extend(cells);
     let over = over(call)?;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tombolo_spec::{Digest, Name};
+use tombolo_spec::{Digest, Isolation, Name};
 
 use super::copies::{self, Copy};
 use super::{Db, DbError, Release};
@@ -35,7 +35,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`].
-    pub fn apps(&self) -> Result<Vec<(AppId, App)>, DbError> {
+    pub fn apps(&self) -> Result<Vec<(AppId, Isolation, App)>, DbError> {
         let mut statement = self.connection.prepare("SELECT tenant, app, wanted, good FROM apps")?;
         let rows = statement.query_map([], |row| {
             Ok((
@@ -51,7 +51,10 @@ impl Db {
             let id = AppId { tenant: name(&tenant)?, app: name(&app)? };
             let good = good.and_then(|good| u64::try_from(good).ok()).map(Revision);
             let failed = self.failed(&id)?;
-            apps.push((id, App::new(wanted, good, failed)));
+            let isolation = self
+                .release(&id, wanted)
+                .map_or_else(|_| Isolation::default(), |release| release.isolation());
+            apps.push((id, isolation, App::new(wanted, good, failed)));
         }
         Ok(apps)
     }

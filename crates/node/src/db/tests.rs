@@ -37,11 +37,11 @@ fn what_was_deployed_is_there_after_a_restart() {
     let mut db = open(folder.path());
     let apps = db.apps().expect("read");
     assert_eq!(apps.len(), 1);
-    assert_eq!((apps[0].1.wanted, apps[0].1.good), (Revision(2), Some(Revision(1))));
-    assert_eq!(apps[0].1.failed[&Revision(2)], "trap");
+    assert_eq!((apps[0].2.wanted, apps[0].2.good), (Revision(2), Some(Revision(1))));
+    assert_eq!(apps[0].2.failed[&Revision(2)], "trap");
     assert_eq!(db.release(&id, Revision(2)).expect("kept").version, "2");
     db.want(&id, Revision(2)).expect("wanted again");
-    assert!(db.apps().expect("read")[0].1.failed.is_empty(), "what is wanted anew is tried anew");
+    assert!(db.apps().expect("read")[0].2.failed.is_empty(), "what is wanted anew is tried anew");
     assert!(matches!(db.want(&id, Revision(9)), Err(DbError::NoRevision(Revision(9)))));
 }
 
@@ -98,7 +98,7 @@ fn a_broken_database_is_put_aside_and_the_last_good_apps_come_back() {
     assert!(recovered.aside.exists());
     let apps = db.apps().expect("read");
     assert_eq!(apps.len(), 1);
-    assert_eq!((&apps[0].0, apps[0].1.good), (&good, Some(Revision(2))));
+    assert_eq!((&apps[0].0, apps[0].2.good), (&good, Some(Revision(2))));
     assert_eq!(db.release(&good, Revision(2)).expect("there").version, "2");
     assert_eq!(db.deploy(&good, &release("3")).expect("deployed"), Revision(3));
 }

@@ -104,9 +104,9 @@ impl App {
         self.good.and_then(|good| self.checks.remove(&good));
     }
 
-    /// Forgets checks of revisions that nobody needs.
-    pub(super) fn forget_old(&mut self) {
-        let needed: Vec<_> = self.needed().collect();
+    /// Forgets checks of revisions that nobody needs; the one on trial is needed when it turns out to be good.
+    pub(super) fn forget_old(&mut self, on_trial: Option<Revision>) {
+        let needed: Vec<_> = self.needed().chain(on_trial).collect();
         self.checks.retain(|revision, _| needed.contains(revision));
     }
 }

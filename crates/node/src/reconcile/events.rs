@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tombolo_spec::Name;
+use tombolo_spec::{Isolation, Name};
 
 use super::{AppId, CellId, Revision};
 
@@ -15,6 +15,8 @@ pub enum Event {
         app: AppId,
         /// Which one; it may be an old one.
         revision: Revision,
+        /// With whom it shares a cell.
+        isolation: Isolation,
     },
     /// Somebody wants the app to be gone; the disk says so already.
     Remove {
@@ -103,8 +105,8 @@ pub enum Action {
     Route {
         /// Grows with each change.
         version: u64,
-        /// The one cell of each tenant that has one.
-        table: BTreeMap<Name, CellId>,
+        /// The one cell of each app that has one.
+        table: BTreeMap<AppId, CellId>,
     },
     /// Ask a cell to answer what has begun and end.
     Drain {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tombolo_spec::Name;
+use tombolo_spec::{Isolation, Name};
 
 /// An app of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +18,28 @@ pub struct AppId {
 impl fmt::Display for AppId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.tenant, self.app)
+    }
+}
+
+/// Apps that share a cell: those of a tenant, or one that has a cell of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HomeId {
+    /// Whose apps they are.
+    pub tenant: Name,
+    /// The one app, if it is alone.
+    pub app: Option<Name>,
+}
+
+impl HomeId {
+    /// Where an app with this isolation belongs.
+    pub fn of(app: &AppId, isolation: Isolation) -> HomeId {
+        let alone = isolation == Isolation::App;
+        HomeId { tenant: app.tenant.clone(), app: alone.then(|| app.app.clone()) }
+    }
+
+    /// An app that has its home here.
+    pub(super) fn app_id(&self, app: &Name) -> AppId {
+        AppId { tenant: self.tenant.clone(), app: app.clone() }
     }
 }
 

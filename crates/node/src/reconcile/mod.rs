@@ -1,7 +1,8 @@
 //! What to do next: [`step`] takes an event and the time, and says which actions follow. It does nothing itself.
 //!
-//! Each tenant has one cell that serves. A change is tried in a second cell beside it, one change at a time, so that
-//! a cell that fails says which change was at fault:
+//! The apps of a tenant have one cell that serves, except for those that want to be alone: each of these has one of its
+//! own. A change is tried in a second cell beside it, one change at a time, so that a cell that fails says which change
+//! was at fault:
 //!
 //! ```text
 //!           ready            routed            time on trial is over
@@ -17,10 +18,12 @@
 //! ```
 //!
 //! - A revision is verified (its artifacts are there, whole, and compiled here) before a cell starts with it.
-//! - The gateway knows one cell for each tenant; its table is replaced as a whole and acknowledged. A cell is asked to
+//! - The gateway knows one cell for each app; its table is replaced as a whole and acknowledged. A cell is asked to
 //!   drain only once the gateway has confirmed that it sends nothing there any more.
 //! - A revision that failed is remembered and not tried again until somebody deploys it anew; the last good one
 //!   serves. A good one that fails is tried again, later each time.
+//! - An app that changes between its tenant's cell and one of its own serves where it was until it serves where it is
+//!   to be.
 //! - Every answer that is waited for has a deadline, after which the question is asked again: a lost event delays
 //!   things and stops nothing.
 //!
@@ -31,18 +34,18 @@ mod app;
 mod backoff;
 mod cell;
 mod events;
+mod home;
 mod ids;
 mod routes;
 mod settle;
 mod state;
-mod tenant;
 
 pub use app::{App, Failure};
 pub use cell::{Cell, Phase};
 pub use events::{Action, Event, Exit, Record, Unfit};
-pub use ids::{AppId, CellId, Revision, Time};
+pub use home::Home;
+pub use ids::{AppId, CellId, HomeId, Revision, Time};
 pub use state::{Policy, State};
-pub use tenant::Tenant;
 
 /// Takes `event` in at the time `now`; returns what follows from it.
 pub fn step(mut state: State, event: Event, now: Time) -> (State, Vec<Action>) {

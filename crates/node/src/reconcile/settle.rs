@@ -1,4 +1,4 @@
-//! From what is wanted to what is to be done: after every event, for every tenant.
+//! From what is wanted to what is to be done: after every event, for all apps.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -6,9 +6,9 @@ use std::mem;
 use tombolo_spec::Name;
 
 use super::app::Check;
-use super::{Action, App, AppId, Cell, CellId, Phase, Policy, Revision, State, Tenant, Time};
+use super::{Action, App, Cell, CellId, Home, HomeId, Phase, Policy, Revision, State, Time};
 
-/// What a tenant's decisions need to know of the rest.
+/// What the decisions of one home need to know of the rest.
 pub(super) struct Context<'a> {
     pub(super) now: Time,
     pub(super) policy: &'a Policy,
@@ -24,31 +24,49 @@ impl State {
     /// Acts on what took too long.
     pub(super) fn check_deadlines(&mut self, actions: &mut Vec<Action>) {
         self.ticked = self.now;
-        let names: Vec<_> = self.tenants.keys().cloned().collect();
-        for name in names {
-            self.with_tenant(&name, actions, Tenant::check_deadlines);
+        let ids: Vec<_> = self.homes.keys().cloned().collect();
+        for id in ids {
+            self.with_home(&id, actions, Home::check_deadlines);
         }
     }
 
     /// Does what can be done now.
     pub(super) fn settle(&mut self, actions: &mut Vec<Action>) {
-        let starting = self.tenants.values().filter(|tenant| tenant.candidate().is_some()).count();
-        let mut tenants = mem::take(&mut self.tenants);
+        self.settle_moved();
+        let starting = self.homes.values().filter(|home| home.candidate().is_some()).count();
+        let mut homes = mem::take(&mut self.homes);
         let mut context = self.context(actions);
         context.places = context.policy.starting_max.saturating_sub(starting);
-        for (name, tenant) in &mut tenants {
-            tenant.settle(name, &mut context);
+        for (id, home) in &mut homes {
+            home.settle(id, &mut context);
         }
-        tenants.retain(|_, tenant| !tenant.apps.is_empty() || !tenant.cells.is_empty());
-        self.tenants = tenants;
+        homes.retain(|_, home| !home.apps.is_empty() || !home.cells.is_empty());
+        self.homes = homes;
         self.settle_routes(actions);
         self.settle_records(actions);
     }
+
+    /// Apps leave their old home once they serve in the new one, or have nothing to serve there.
+    fn settle_moved(&mut self) {
+        let is_awaited = |id: &HomeId, app: &Name| {
+            let Some(home) = self.home_of(&id.app_id(app)) else { return false };
+            home.serving(app).is_none() && home.apps.get(app).is_some_and(|app| app.needed().next().is_some())
+        };
+        let arrived: Vec<(HomeId, Name)> = self
+            .homes
+            .iter()
+            .flat_map(|(id, home)| home.moved.keys().map(move |app| (id.clone(), app.clone())))
+            .filter(|(id, app)| !is_awaited(id, app))
+            .collect();
+        for (id, app) in arrived {
+            self.homes.get_mut(&id).and_then(|home| home.moved.remove(&app));
+        }
+    }
 }
 
-impl Tenant {
-    fn settle(&mut self, name: &Name, context: &mut Context<'_>) {
-        self.verify(name, context);
+impl Home {
+    fn settle(&mut self, id: &HomeId, context: &mut Context<'_>) {
+        self.verify(id, context);
         if self.is_on_trial() || self.is_gathering(context) {
             return;
         }
@@ -67,14 +85,16 @@ impl Tenant {
         match (target.is_empty(), front) {
             (true, None) => {}
             (true, Some(front)) => self.set(front, Phase::Leaving { version: context.next_version }),
-            (false, _) => self.start(name, target, context),
+            (false, _) => self.start(id, target, context),
         }
     }
 
     /// Asks for every check that is needed and not under way.
-    fn verify(&mut self, tenant: &Name, context: &mut Context<'_>) {
+    fn verify(&mut self, id: &HomeId, context: &mut Context<'_>) {
         for (name, app) in &mut self.apps {
-            app.forget_old();
+            let on_trial =
+                self.trial.as_ref().filter(|(tried, _)| tried == name).map(|(_, revision)| *revision);
+            app.forget_old(on_trial);
             let unchecked: Vec<_> =
                 app.needed().filter(|revision| app.is_due(*revision, context.now)).collect();
             for revision in unchecked {
@@ -85,7 +105,7 @@ impl Tenant {
                 };
                 let until = context.now.after(context.policy.verify);
                 app.checks.insert(revision, Check::Asked { since: context.now, until, failures });
-                let app = AppId { tenant: tenant.clone(), app: name.clone() };
+                let app = id.app_id(name);
                 context.actions.push(Action::Verify { app, revision });
             }
         }
@@ -117,13 +137,14 @@ impl Tenant {
             .or_else(|| self.apps.iter().find_map(|(name, app)| Some((name.clone(), app.suspect(now)?))));
     }
 
-    /// What is to be served: all that is known to work, and what is being tried.
+    /// What is to be served: all that is known to work, what is being tried, and what does not serve elsewhere yet.
     fn target(&self) -> BTreeMap<Name, Revision> {
         let solid = self.apps.iter().filter_map(|(name, app)| Some((name.clone(), app.solid()?)));
-        solid.chain(self.trial.clone()).collect()
+        let moved = self.moved.iter().map(|(name, revision)| (name.clone(), *revision));
+        moved.chain(solid).chain(self.trial.clone()).collect()
     }
 
-    fn start(&mut self, tenant: &Name, plan: BTreeMap<Name, Revision>, context: &mut Context<'_>) {
+    fn start(&mut self, id: &HomeId, plan: BTreeMap<Name, Revision>, context: &mut Context<'_>) {
         if context.places == 0 || !self.backoff.is_over(context.now) {
             return;
         }
@@ -132,7 +153,7 @@ impl Tenant {
         *context.next_cell += 1;
         let until = context.now.after(context.policy.start);
         self.cells.insert(cell, Cell { plan: plan.clone(), phase: Phase::Starting { until } });
-        context.actions.push(Action::Start { cell, tenant: tenant.clone(), plan });
+        context.actions.push(Action::Start { cell, tenant: id.tenant.clone(), plan });
     }
 
     /// When it has to be looked at again if nothing happens.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::time::Duration;
 
-use tombolo_spec::Name;
+use tombolo_spec::{Isolation, Name};
 
 use super::app::Check;
 use super::routes::Routes;
 use super::settle::Context;
-use super::{Action, App, AppId, Event, Record, Revision, Tenant, Time};
+use super::{Action, App, AppId, Cell, CellId, Event, Home, HomeId, Record, Revision, Time};
 
 /// Bounds of time and number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,16 +57,16 @@ pub struct State {
     /// What could not be written down so far, and when to try again.
     pub(super) unrecorded: Vec<Record>,
     pub(super) record_again: Time,
-    /// Tenants that have apps or cells.
-    pub tenants: BTreeMap<Name, Tenant>,
+    /// Those that have apps or cells. An app has one.
+    pub homes: BTreeMap<HomeId, Home>,
 }
 
 impl State {
     /// A node that has just started, with the apps that its disk knows.
-    pub fn new(policy: Policy, apps: impl IntoIterator<Item = (AppId, App)>) -> State {
-        let mut tenants = BTreeMap::<Name, Tenant>::new();
-        for (id, app) in apps {
-            tenants.entry(id.tenant).or_default().apps.insert(id.app, app);
+    pub fn new(policy: Policy, apps: impl IntoIterator<Item = (AppId, Isolation, App)>) -> State {
+        let mut homes = BTreeMap::<HomeId, Home>::new();
+        for (id, isolation, app) in apps {
+            homes.entry(HomeId::of(&id, isolation)).or_default().apps.insert(id.app, app);
         }
         State {
             policy,
@@ -76,21 +76,81 @@ impl State {
             routes: Routes::default(),
             unrecorded: Vec::new(),
             record_again: Time::default(),
-            tenants,
+            homes,
         }
+    }
+
+    /// All apps.
+    pub fn apps(&self) -> impl Iterator<Item = (AppId, &App)> {
+        self.homes.iter().flat_map(|(id, home)| home.apps.iter().map(|(name, app)| (id.app_id(name), app)))
+    }
+
+    /// Those who have apps or cells.
+    pub fn tenants(&self) -> Vec<Name> {
+        let mut names: Vec<_> = self.homes.keys().map(|id| id.tenant.clone()).collect();
+        names.dedup();
+        names
+    }
+
+    /// The cells that the gateway is to send a tenant's requests to.
+    pub fn routed_cells(&self, tenant: &Name) -> Vec<CellId> {
+        self.homes_of(tenant).filter_map(|(_, home)| home.routed()).collect()
     }
 
     /// An app.
     pub fn app(&self, id: &AppId) -> Option<&App> {
-        self.tenants.get(&id.tenant)?.apps.get(&id.app)
+        self.home_of(id)?.apps.get(&id.app)
+    }
+
+    /// The revision of an app that requests reach now.
+    pub fn serving(&self, id: &AppId) -> Option<Revision> {
+        let serves = |home: &Home| home.serving(&id.app);
+        self.home_of(id)
+            .and_then(serves)
+            .or_else(|| self.homes_of(&id.tenant).find_map(|(_, home)| serves(home)))
+    }
+
+    /// Why an app whose revision is good does not serve now.
+    pub fn trouble(&self, id: &AppId) -> Option<&str> {
+        self.home_of(id)?.trouble(&id.app)
+    }
+
+    /// Whether a revision of this app is being tried.
+    pub fn is_on_trial(&self, id: &AppId) -> bool {
+        self.home_of(id).is_some_and(|home| home.on_trial() == Some(&id.app))
+    }
+
+    /// The cell that the gateway is to send an app's requests to.
+    pub fn routed(&self, id: &AppId) -> Option<CellId> {
+        self.routes.cell(id)
+    }
+
+    /// What is known of a cell.
+    pub fn cell(&self, cell: CellId) -> Option<&Cell> {
+        self.cells().find(|(id, _)| *id == cell).map(|(_, cell)| cell)
+    }
+
+    /// All cells.
+    pub fn cells(&self) -> impl Iterator<Item = (CellId, &Cell)> {
+        self.homes.values().flat_map(|home| home.cells.iter().map(|(id, cell)| (*id, cell)))
+    }
+
+    /// Where an app is.
+    pub(super) fn home_of(&self, app: &AppId) -> Option<&Home> {
+        self.homes_of(&app.tenant).map(|(_, home)| home).find(|home| home.apps.contains_key(&app.app))
+    }
+
+    fn homes_of(&self, tenant: &Name) -> impl Iterator<Item = (&HomeId, &Home)> {
+        let first = HomeId { tenant: tenant.clone(), app: None };
+        self.homes.range(first..).take_while(move |(id, _)| id.tenant == *tenant)
     }
 
     /// When [`Event::Tick`] is due; never, if nothing is under way.
     pub fn wake(&self) -> Option<Time> {
-        let tenants = self.tenants.values().flat_map(|tenant| tenant.wake(&self.policy));
+        let homes = self.homes.values().flat_map(|home| home.wake(&self.policy));
         let routes = self.routes.wake(&self.policy);
         let records = (!self.unrecorded.is_empty()).then_some(self.record_again);
-        tenants.chain(routes).chain(records).filter(|time| *time > self.ticked).min()
+        homes.chain(routes).chain(records).filter(|time| *time > self.ticked).min()
     }
 
     pub(super) fn context<'a>(&'a mut self, actions: &'a mut Vec<Action>) -> Context<'a> {
@@ -106,16 +166,14 @@ impl State {
 
     pub(super) fn take_in(&mut self, event: Event, actions: &mut Vec<Action>) {
         match event {
-            Event::Deploy { app, revision } => self.deploy(app, revision),
+            Event::Deploy { app, revision, isolation } => self.deploy(app, revision, isolation),
             Event::Remove { app } => {
                 self.unrecorded.retain(|record| record.app() != &app);
-                if let Some(tenant) = self.tenants.get_mut(&app.tenant) {
-                    tenant.apps.remove(&app.app);
-                }
+                self.with_home_of(&app, actions, |home, _, _| drop(home.apps.remove(&app.app)));
             }
             Event::Verified { app, revision, outcome } => {
-                self.with_tenant(&app.tenant, actions, |tenant, name, context| {
-                    let Some(own) = tenant.apps.get_mut(&app.app) else { return };
+                self.with_home_of(&app, actions, |home, id, context| {
+                    let Some(own) = home.apps.get_mut(&app.app) else { return };
                     if own.is_fit(revision) {
                         // A second answer, to a question that was asked twice.
                         return;
@@ -124,22 +182,20 @@ impl State {
                         Ok(()) => drop(own.checks.insert(revision, Check::Fit)),
                         Err(unfit) => {
                             if own.unfit(revision, unfit.permanent, context.now) {
-                                tenant.give_up(name, &app.app, revision, unfit.reason, context);
+                                home.give_up(id, &app.app, revision, unfit.reason, context);
                             }
                         }
                     }
                 });
             }
             Event::Ready { cell } | Event::Unwell { cell, .. } | Event::Exited { cell, .. } => {
-                let owner = self.tenants.iter().find(|(_, tenant)| tenant.cells.contains_key(&cell));
-                if let Some(owner) = owner.map(|(name, _)| name.clone()) {
-                    self.with_tenant(&owner, actions, |tenant, name, context| {
-                        tenant.about_cell(name, &event, context);
-                    });
+                let owner = self.homes.iter().find(|(_, home)| home.cells.contains_key(&cell));
+                if let Some(owner) = owner.map(|(id, _)| id.clone()) {
+                    self.with_home(&owner, actions, |home, id, context| home.about_cell(id, &event, context));
                 }
             }
             Event::GatewayStarted => self.routes.forget_gateway(),
-            Event::Routed { version } => self.routed(version, actions),
+            Event::Routed { version } => self.confirmed(version, actions),
             Event::NotRecorded(record) => {
                 self.unrecorded.push(record);
                 self.record_again = self.now.after(self.policy.ask_again);
@@ -148,9 +204,13 @@ impl State {
         }
     }
 
-    fn deploy(&mut self, id: AppId, revision: Revision) {
-        let tenant = self.tenants.entry(id.tenant).or_default();
-        let app = tenant.apps.entry(id.app).or_insert_with(|| App::new(revision, None, BTreeMap::new()));
+    fn deploy(&mut self, id: AppId, revision: Revision, isolation: Isolation) {
+        let home = HomeId::of(&id, isolation);
+        let moved = self.leave_other_home(&id, &home);
+        let home = self.homes.entry(home).or_default();
+        home.moved.remove(&id.app);
+        home.apps.extend(moved.map(|app| (id.app.clone(), app)));
+        let app = home.apps.entry(id.app).or_insert_with(|| App::new(revision, None, BTreeMap::new()));
         app.wanted = revision;
         app.failed.remove(&revision);
         if app.checks.get(&revision) != Some(&Check::Fit) {
@@ -158,15 +218,36 @@ impl State {
         }
     }
 
-    pub(super) fn with_tenant(
+    /// Takes an app out of the home it had, where it goes on serving for now.
+    fn leave_other_home(&mut self, app: &AppId, new: &HomeId) -> Option<App> {
+        let old = self.homes_of(&app.tenant).find(|(_, home)| home.apps.contains_key(&app.app));
+        let old = old.map(|(id, _)| id.clone()).filter(|old| old != new)?;
+        let old = self.homes.get_mut(&old)?;
+        old.moved.extend(old.serving(&app.app).map(|revision| (app.app.clone(), revision)));
+        old.apps.remove(&app.app)
+    }
+
+    fn with_home_of(
         &mut self,
-        name: &Name,
+        app: &AppId,
         actions: &mut Vec<Action>,
-        act: impl FnOnce(&mut Tenant, &Name, &mut Context<'_>),
+        act: impl FnOnce(&mut Home, &HomeId, &mut Context<'_>),
     ) {
-        if let Some(mut tenant) = self.tenants.remove(name) {
-            act(&mut tenant, name, &mut self.context(actions));
-            self.tenants.insert(name.clone(), tenant);
+        let id = self.homes_of(&app.tenant).find(|(_, home)| home.apps.contains_key(&app.app));
+        if let Some(id) = id.map(|(id, _)| id.clone()) {
+            self.with_home(&id, actions, act);
+        }
+    }
+
+    pub(super) fn with_home(
+        &mut self,
+        id: &HomeId,
+        actions: &mut Vec<Action>,
+        act: impl FnOnce(&mut Home, &HomeId, &mut Context<'_>),
+    ) {
+        if let Some(mut home) = self.homes.remove(id) {
+            act(&mut home, id, &mut self.context(actions));
+            self.homes.insert(id.clone(), home);
         }
     }
 

@@ -3,12 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore, watch};
-use tombolo_spec::{Ceiling, Name, Observed};
+use tombolo_listen::Listener;
+use tombolo_spec::{Ceiling, Isolation, Name, Observed};
 
 use super::cell::CellProcess;
 use super::children::Children;
@@ -17,11 +18,13 @@ use super::gateway::Gateway;
 use super::groups::Groups;
 use crate::audit::{Audit, AuditEvent, Recorded};
 use crate::ceilings::MachineCeiling;
+use crate::certificates::Certificates;
 use crate::db::{Db, Release};
 use crate::dirs::Dirs;
 use crate::disk::Artifacts;
 use crate::logs::Logs;
 use crate::observe::{self, Past};
+use crate::public::Public;
 use crate::reconcile::{AppId, CellId, Event, Policy, Revision, State, Time, step};
 use crate::release::{Checked, check};
 
@@ -31,7 +34,7 @@ pub struct Options {
     /// Where it keeps things.
     pub dirs: Dirs,
     /// Where the gateway listens for anybody.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Public>,
     /// Where the API is asked with tokens, if anywhere.
     pub api: Option<SocketAddr>,
     /// Threads of the gateway, and of each cell.
@@ -56,11 +59,14 @@ pub struct Node {
     pub(crate) audit: Audit,
     /// What cells observed that are gone.
     pub(crate) past: Past,
-    pub(crate) addresses: Vec<SocketAddr>,
+    /// The public addresses in use, for people.
+    pub(crate) addresses: Vec<String>,
+    pub(super) public: Vec<(Public, Listener)>,
+    /// Those in use.
+    pub(super) certificates: RefCell<Certificates>,
     /// Grows with each event: who waits for something looks again.
     pub(crate) changed: watch::Sender<u64>,
     pub(super) state: RefCell<State>,
-    pub(super) listeners: Vec<OwnedFd>,
     pub(super) children: Children,
     pub(crate) groups: Groups,
     pub(super) cells: RefCell<BTreeMap<CellId, Rc<CellProcess>>>,
@@ -81,7 +87,8 @@ impl Node {
         db: Db,
         artifacts: Artifacts,
         ceiling: MachineCeiling,
-        (listeners, addresses): (Vec<OwnedFd>, Vec<SocketAddr>),
+        public: Vec<(Public, Listener)>,
+        certificates: Certificates,
         state: State,
     ) -> Rc<Node> {
         let audit = Audit::new(options.dirs.audit());
@@ -94,10 +101,11 @@ impl Node {
             logs: RefCell::default(),
             audit,
             past: Past::default(),
-            addresses,
+            addresses: public.iter().map(|(public, listener)| public.at(listener)).collect(),
+            public,
+            certificates: RefCell::new(certificates),
             changed: watch::Sender::new(0),
             state: RefCell::new(state),
-            listeners,
             children: Children::default(),
             cells: RefCell::default(),
             gateway: RefCell::default(),
@@ -150,6 +158,14 @@ impl Node {
         Ok((release, checked))
     }
 
+    /// With whom a revision shares a cell.
+    pub(crate) fn isolation(&self, app: &AppId, revision: Revision) -> Isolation {
+        self.db
+            .borrow()
+            .release(app, revision)
+            .map_or_else(|_| Isolation::default(), |release| release.isolation())
+    }
+
     /// Checks a release against today's ceilings.
     pub(crate) fn check(&self, tenant: &Name, release: &Release) -> Result<Checked, String> {
         check(release, &self.ceiling, self.tenant_ceiling(tenant)?.as_ref())
@@ -167,8 +183,8 @@ impl Node {
     }
 
     pub(super) fn is_on_trial(&self, tenant: &Name, app: &str) -> bool {
-        let state = self.state.borrow();
-        state.tenants.get(tenant).and_then(|tenant| tenant.on_trial()).is_some_and(|tried| &**tried == app)
+        let app = app.parse().map(|app| AppId { tenant: tenant.clone(), app });
+        app.is_ok_and(|app| self.with_state(|state| state.is_on_trial(&app)))
     }
 
     pub(super) fn forget_cell(&self, cell: CellId) {
@@ -184,25 +200,34 @@ impl Node {
         self.is_ending.get()
     }
 
-    /// The control socket and the socket for metrics of the cell that serves a tenant.
-    pub(crate) fn sockets(&self, tenant: &Name) -> Option<(std::path::PathBuf, std::path::PathBuf)> {
-        let cell = self.state.borrow().tenants.get(tenant)?.routed()?;
-        let cells = self.cells.borrow();
-        let sockets = &cells.get(&cell)?.sockets;
-        Some((sockets.control.clone(), sockets.admin.clone()))
+    /// The control socket of the cell that serves an app.
+    pub(crate) fn control_socket(&self, app: &AppId) -> Option<PathBuf> {
+        let cell = self.with_state(|state| state.routed(app))?;
+        Some(self.cells.borrow().get(&cell)?.sockets.control.clone())
     }
 
-    /// The process of the cell that serves a tenant.
-    pub(crate) fn cell_pid(&self, tenant: &Name) -> Option<u32> {
-        let cell = self.state.borrow().tenants.get(tenant)?.routed()?;
-        Some(self.cells.borrow().get(&cell)?.pid)
+    /// The cells that serve a tenant.
+    fn serving(&self, tenant: &Name) -> Vec<Rc<CellProcess>> {
+        let serving = self.with_state(|state| state.routed_cells(tenant));
+        let cells = self.cells.borrow();
+        serving.iter().filter_map(|cell| cells.get(cell).cloned()).collect()
+    }
+
+    /// The processes of the cells that serve a tenant.
+    pub(crate) fn cell_pids(&self, tenant: &Name) -> Vec<u32> {
+        self.serving(tenant).iter().map(|cell| cell.pid).collect()
     }
 
     /// What a tenant's functions did since the node started; nothing while none of its cells serves.
     pub(crate) async fn observed(&self, tenant: &Name) -> Vec<Observed> {
-        let Some((_, admin)) = self.sockets(tenant) else { return Vec::new() };
-        let mut now = observe::ask(&admin).await;
-        self.past.add_to(tenant, &mut now);
+        let cells = self.serving(tenant);
+        let mut now = Vec::new();
+        for cell in &cells {
+            now.extend(observe::ask(&cell.sockets.admin).await);
+        }
+        if !cells.is_empty() {
+            self.past.add_to(tenant, &mut now);
+        }
         now
     }
 
@@ -233,6 +258,21 @@ impl Node {
     /// The gateway's process, if it runs.
     pub(crate) fn gateway_pid(&self) -> Option<u32> {
         self.gateway.borrow().as_ref().map(|gateway| gateway.pid)
+    }
+
+    /// The kernel's walls around the gateway, as far as it has said.
+    pub(crate) fn gateway_layers(&self) -> serde_json::Value {
+        self.gateway.borrow().as_ref().map(|gateway| gateway.layers.borrow().clone()).unwrap_or_default()
+    }
+
+    /// The public listeners that are a tenant's alone.
+    pub(super) fn own_listeners(&self, tenant: &Name) -> impl Iterator<Item = &(Public, Listener)> {
+        self.public.iter().filter(move |(public, _)| public.tenant.as_ref() == Some(tenant))
+    }
+
+    /// Whether TLS is spoken anywhere.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.public.iter().any(|(public, _)| public.is_tls)
     }
 
     /// The process that makes connections for cells, if it runs.

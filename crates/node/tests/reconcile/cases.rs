@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tombolo_node::reconcile::{
-    Action, App, AppId, CellId, Event, Exit, Policy, Record, Revision, State, Time, Unfit, step,
+    Action, App, AppId, CellId, Event, Exit, HomeId, Policy, Record, Revision, State, Time, Unfit, step,
 };
-use tombolo_spec::Name;
+use tombolo_spec::{Isolation, Name};
 
 /// A node at a moment, and what it was last told to do.
 struct Node {
@@ -30,7 +30,7 @@ fn died(culprit: Option<&str>) -> Exit {
 impl Node {
     fn with(apps: &[(&str, u64, Option<u64>)]) -> Node {
         let apps = apps.iter().map(|(name, wanted, good)| {
-            (app(name), App::new(Revision(*wanted), good.map(Revision), BTreeMap::new()))
+            (app(name), Isolation::Tenant, App::new(Revision(*wanted), good.map(Revision), BTreeMap::new()))
         });
         let mut node = Node { state: State::new(Policy::default(), apps), now: Time(0), actions: Vec::new() };
         node.tell(Event::GatewayStarted);
@@ -41,6 +41,14 @@ impl Node {
         let (state, actions) = step(self.state.clone(), event, self.now);
         (self.state, self.actions) = (state, actions);
         self
+    }
+
+    fn deploy(&mut self, name: &str, revision: u64) -> &mut Node {
+        self.deploy_as(name, revision, Isolation::Tenant)
+    }
+
+    fn deploy_as(&mut self, name: &str, revision: u64, isolation: Isolation) -> &mut Node {
+        self.tell(Event::Deploy { app: app(name), revision: Revision(revision), isolation })
     }
 
     fn wait(&mut self, time: Duration) -> &mut Node {
@@ -80,7 +88,7 @@ impl Node {
     }
 
     fn serving(&self, name: &str) -> Option<u64> {
-        self.state.tenants.get("acme")?.serving(name).map(|revision| revision.0)
+        self.state.serving(&app(name)).map(|revision| revision.0)
     }
 
     fn has_failed(&self, name: &str, revision: u64) -> bool {
@@ -91,7 +99,7 @@ impl Node {
 #[test]
 fn nothing_starts_before_it_is_verified() {
     let mut node = Node::with(&[]);
-    node.tell(Event::Deploy { app: app("api"), revision: Revision(1) });
+    node.deploy("api", 1);
     assert_eq!(node.actions, [Action::Verify { app: app("api"), revision: Revision(1) }]);
     node.fit("api", 1);
     assert_eq!(node.started().expect("started").1, [("api".to_owned(), 1)]);
@@ -101,7 +109,7 @@ fn nothing_starts_before_it_is_verified() {
 fn a_revision_is_good_after_its_trial_and_the_one_before_drains_only_then() {
     let mut node = Node::with(&[("api", 1, Some(1))]);
     let old = node.fit("api", 1).enters();
-    node.tell(Event::Deploy { app: app("api"), revision: Revision(2) });
+    node.deploy("api", 2);
     node.fit("api", 2).enters();
     assert_eq!(node.serving("api"), Some(2));
     assert_eq!(node.actions, [], "the old cell waits");
@@ -114,10 +122,10 @@ fn a_revision_is_good_after_its_trial_and_the_one_before_drains_only_then() {
 fn a_revision_that_dies_on_trial_is_taken_back_at_once_and_not_tried_again() {
     let mut node = Node::with(&[("api", 1, Some(1))]);
     let old = node.fit("api", 1).enters();
-    node.tell(Event::Deploy { app: app("api"), revision: Revision(2) });
+    node.deploy("api", 2);
     let new = node.fit("api", 2).enters();
     node.tell(Event::Exited { cell: new, exit: died(None) });
-    let table = BTreeMap::from([(name_of("acme"), old)]);
+    let table = BTreeMap::from([(app("api"), old)]);
     assert!(
         node.actions.iter().any(|action| matches!(action, Action::Route { table: new, .. } if *new == table))
     );
@@ -132,19 +140,19 @@ fn a_revision_that_dies_on_trial_is_taken_back_at_once_and_not_tried_again() {
 #[test]
 fn a_failed_revision_is_tried_again_when_somebody_deploys_it_again() {
     let mut node = Node::with(&[]);
-    node.tell(Event::Deploy { app: app("api"), revision: Revision(1) });
+    node.deploy("api", 1);
     let corrupt = Unfit { reason: "corrupt".into(), permanent: true };
     node.tell(Event::Verified { app: app("api"), revision: Revision(1), outcome: Err(corrupt) });
     assert!(node.has_failed("api", 1));
-    node.tell(Event::Deploy { app: app("api"), revision: Revision(1) });
+    node.deploy("api", 1);
     assert_eq!(node.actions, [Action::Verify { app: app("api"), revision: Revision(1) }]);
 }
 
 #[test]
 fn two_changes_are_tried_one_after_the_other() {
     let mut node = Node::with(&[]);
-    node.tell(Event::Deploy { app: app("api"), revision: Revision(1) });
-    node.tell(Event::Deploy { app: app("web"), revision: Revision(1) });
+    node.deploy("api", 1);
+    node.deploy("web", 1);
     node.fit("api", 1);
     let first = node.started().expect("started").0;
     node.fit("web", 1);
@@ -172,7 +180,7 @@ fn an_app_that_cannot_come_back_does_not_keep_the_others_down() {
     node.tell(Event::Verified { app: app("web"), revision: Revision(4), outcome: Err(lost) });
     assert_eq!(node.started().expect("started").1, [("api".to_owned(), 1)]);
     assert!(!node.has_failed("web", 4), "what was good may come back");
-    assert_eq!(node.state.tenants["acme"].trouble("web"), Some("the artifact is corrupt"));
+    assert_eq!(node.state.trouble(&app("web")), Some("the artifact is corrupt"));
 }
 
 #[test]
@@ -190,7 +198,7 @@ fn a_cell_that_dies_again_and_again_is_started_ever_more_rarely_and_for_ever() {
     }
     assert_eq!(waits[..4], [100, 200, 400, 800]);
     assert_eq!(waits[10..], [60_000; 4]);
-    assert!(node.state.tenants["acme"].is_looping());
+    assert!(node.state.homes[&HomeId::of(&app("api"), Isolation::Tenant)].is_looping());
 }
 
 #[test]
@@ -203,7 +211,48 @@ fn a_removed_app_is_unrouted_before_its_cell_drains() {
     let version = *version;
     assert_eq!(node.tell(Event::Routed { version }).actions, [Action::Drain { cell }]);
     node.tell(Event::Exited { cell, exit: died(None) });
-    assert!(node.state.tenants.is_empty());
+    assert!(node.state.homes.is_empty());
+}
+
+#[test]
+fn what_turns_out_to_be_good_while_another_is_wanted_goes_on_to_serve() {
+    let mut node = Node::with(&[]);
+    node.deploy("api", 1).fit("api", 1).enters();
+    node.deploy("api", 2).deploy("web", 1).fit("web", 1);
+    node.wait(Policy::default().trial);
+    assert_eq!(node.started().expect("the next trial").1, [("api".to_owned(), 1), ("web".to_owned(), 1)]);
+}
+
+#[test]
+fn an_app_that_moves_to_a_cell_of_its_own_serves_where_it_was_until_it_serves_there() {
+    let mut node = Node::with(&[("api", 1, Some(1)), ("web", 1, Some(1))]);
+    node.fit("api", 1);
+    let shared = node.fit("web", 1).enters();
+    node.deploy_as("api", 2, Isolation::App);
+    let (early, plan) = node.started().expect("what is good moves at once");
+    assert_eq!(plan, [("api".to_owned(), 1)]);
+    assert_eq!(node.state.routed(&app("api")), Some(shared));
+    node.fit("api", 2);
+    assert!(
+        node.actions.contains(&Action::Kill { cell: early }),
+        "and what is new instead, once it is verified"
+    );
+    let own = node.enters();
+    assert_eq!(node.serving("api"), Some(2));
+    assert_eq!((node.state.routed(&app("api")), node.state.routed(&app("web"))), (Some(own), Some(shared)));
+    assert_eq!(node.started().expect("the others go on without it").1, [("web".to_owned(), 1)]);
+}
+
+#[test]
+fn an_app_that_is_alone_falls_alone() {
+    let mut node = Node::with(&[("web", 1, Some(1))]);
+    let shared = node.fit("web", 1).enters();
+    node.deploy_as("api", 1, Isolation::App).fit("api", 1);
+    let own = node.enters();
+    node.tell(Event::Exited { cell: own, exit: died(None) });
+    assert!(node.has_failed("api", 1));
+    assert_eq!(node.state.routed(&app("web")), Some(shared));
+    assert_eq!((node.serving("api"), node.serving("web")), (None, Some(1)));
 }
 
 #[test]

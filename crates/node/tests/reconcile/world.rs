@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tombolo_node::reconcile::{
-    Action, App, AppId, CellId, Event, Exit, Phase, Policy, Record, Revision, State, Time, Unfit, step,
+    Action, App, AppId, CellId, Event, Exit, HomeId, Phase, Policy, Record, Revision, State, Time, Unfit,
+    step,
 };
-use tombolo_spec::Name;
+use tombolo_spec::{Isolation, Name};
 
 /// Which things go wrong while a world lives.
 #[derive(Clone, Copy)]
@@ -36,6 +37,7 @@ pub(crate) enum Nature {
 /// What the disk holds about an app.
 #[derive(Debug, Clone)]
 struct OnDisk {
+    isolation: Isolation,
     wanted: Revision,
     good: Option<Revision>,
     failed: BTreeMap<Revision, String>,
@@ -51,6 +53,7 @@ pub(crate) struct World {
     seed: u64,
     random: u64,
     faults: Faults,
+    never_fails: bool,
     now: Time,
     state: State,
     disk: BTreeMap<AppId, OnDisk>,
@@ -58,7 +61,7 @@ pub(crate) struct World {
     last_revision: BTreeMap<AppId, u64>,
     cells: BTreeMap<CellId, Process>,
     fit: BTreeSet<(AppId, Revision)>,
-    gateway: BTreeMap<Name, CellId>,
+    gateway: BTreeMap<AppId, CellId>,
     inbox: Vec<(Time, Event)>,
 }
 
@@ -68,6 +71,7 @@ impl World {
             seed,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bf0_3635,
             faults,
+            never_fails: !faults.crashes,
             now: Time(1000),
             state: State::new(Policy::default(), []),
             disk: BTreeMap::new(),
@@ -112,27 +116,30 @@ impl World {
 
     /// All that should serve does, and nothing else is left.
     pub(crate) fn check_served(&self) {
-        let mut expected = BTreeMap::<Name, BTreeMap<Name, Revision>>::new();
+        let mut expected = BTreeMap::<HomeId, BTreeMap<Name, Revision>>::new();
         for (id, on_disk) in &self.disk {
             let wanted = Some(on_disk.wanted).filter(|wanted| !on_disk.failed.contains_key(wanted));
             if let Some(revision) = wanted.or(on_disk.good) {
-                expected.entry(id.tenant.clone()).or_default().insert(id.app.clone(), revision);
+                let home = HomeId::of(id, on_disk.isolation);
+                expected.entry(home).or_default().insert(id.app.clone(), revision);
             }
+            let served = wanted.or(on_disk.good);
+            assert!(served.is_none_or(|revision| self.nature(id, revision) == Nature::Healthy));
+            assert_eq!(served, on_disk.good, "seed {}: {id}: what is good is on disk", self.seed);
         }
-        let served: BTreeMap<_, _> = self
-            .gateway
-            .iter()
-            .map(|(tenant, cell)| (tenant.clone(), self.cells[cell].plan.clone()))
-            .collect();
+        let mut served = BTreeMap::<CellId, BTreeMap<Name, Revision>>::new();
+        for (id, cell) in &self.gateway {
+            let revision = self.cells[cell].plan[&id.app];
+            served.entry(*cell).or_default().insert(id.app.clone(), revision);
+        }
+        let running =
+            self.cells.iter().map(|(id, cell)| (*id, cell.plan.clone())).collect::<BTreeMap<_, _>>();
+        assert_eq!(running, served, "seed {}: processes that nobody needs: {:#?}", self.seed, self.state);
+        let mut served: Vec<_> = served.into_values().collect();
+        let mut expected: Vec<_> = expected.into_values().collect();
+        served.sort();
+        expected.sort();
         assert_eq!(served, expected, "seed {}: {:#?}", self.seed, self.state);
-        let routed: BTreeSet<_> = self.gateway.values().copied().collect();
-        let running: BTreeSet<_> = self.cells.keys().copied().collect();
-        assert_eq!(running, routed, "seed {}: processes that nobody needs", self.seed);
-        for (id, on_disk) in &self.disk {
-            let served = expected.get(&id.tenant).and_then(|plan| plan.get(&id.app));
-            assert!(served.is_none_or(|revision| self.nature(id, *revision) == Nature::Healthy));
-            assert_eq!(served.copied(), on_disk.good, "seed {}: {id}: what is good is on disk", self.seed);
-        }
     }
 
     /// Where nothing goes wrong, nothing that works is given up.
@@ -183,10 +190,14 @@ impl World {
             Action::Verify { app, revision } => self.verify(app, revision),
             Action::Start { cell, tenant, plan } => self.start(cell, &tenant, plan),
             Action::Route { version, table } => {
-                for (tenant, cell) in &table {
-                    let drains = self.cells.get(cell).is_some_and(|cell| cell.draining || !cell.ready);
-                    assert!(!drains, "seed {}: {tenant} is routed to a cell that does not serve", self.seed);
+                for (app, cell) in &table {
+                    let process = self.cells.get(cell);
+                    let drains = process.is_some_and(|cell| cell.draining || !cell.ready);
+                    assert!(!drains, "seed {}: {app} is routed to a cell that does not serve", self.seed);
+                    let has = process.is_none_or(|cell| cell.plan.contains_key(&app.app));
+                    assert!(has, "seed {}: {app} is routed to a cell without it", self.seed);
                 }
+                self.check_nobody_is_forgotten(&table);
                 self.gateway = table;
                 self.later(5, Event::Routed { version });
             }
@@ -202,6 +213,16 @@ impl World {
             }
             Action::Kill { cell } => self.exit(cell, 1, None, "killed"),
             Action::Record(record) => self.record(record),
+        }
+    }
+
+    /// Where nothing goes wrong, an app that serves what is wanted goes on to be routed to.
+    fn check_nobody_is_forgotten(&self, table: &BTreeMap<AppId, CellId>) {
+        for (app, cell) in self.gateway.iter().filter(|_| self.never_fails) {
+            let (Some(process), Some(on_disk)) = (self.cells.get(cell), self.disk.get(app)) else { continue };
+            let well = on_disk.good == Some(on_disk.wanted) && process.plan[&app.app] == on_disk.wanted;
+            let dropped = well && !process.draining && !table.contains_key(app);
+            assert!(!dropped, "seed {}: {app} serves well and was dropped", self.seed);
         }
     }
 
@@ -299,16 +320,15 @@ impl World {
 
     /// Processes whose end was told are gone; those of which the reconciler knows nothing should not be there.
     fn check_cells(&mut self) {
-        let known: BTreeSet<CellId> =
-            self.state.tenants.values().flat_map(|tenant| tenant.cells.keys().copied()).collect();
+        let known: BTreeSet<CellId> = self.state.cells().map(|(cell, _)| cell).collect();
         self.cells.retain(|cell, _| known.contains(cell));
-        for tenant in self.state.tenants.values() {
-            let fronts = tenant
+        for home in self.state.homes.values() {
+            let fronts = home
                 .cells
                 .values()
                 .filter(|cell| matches!(cell.phase, Phase::OnTrial { .. } | Phase::Serving { .. }))
                 .count();
-            assert!(fronts <= 1, "seed {}: two cells serve one tenant", self.seed);
+            assert!(fronts <= 1, "seed {}: two cells serve the same apps", self.seed);
         }
     }
 
@@ -325,14 +345,17 @@ impl World {
         {
             revision = old;
         }
+        let isolation = self.isolation(&app, revision);
         let on_disk = self.disk.entry(app.clone()).or_insert(OnDisk {
+            isolation,
             wanted: revision,
             good: None,
             failed: BTreeMap::new(),
         });
         on_disk.wanted = revision;
+        on_disk.isolation = isolation;
         on_disk.failed.remove(&revision);
-        self.tell(Event::Deploy { app, revision });
+        self.tell(Event::Deploy { app, revision, isolation });
     }
 
     fn somebody_removes(&mut self) {
@@ -349,7 +372,7 @@ impl World {
         self.fit.clear();
         self.inbox = vec![(self.now, Event::GatewayStarted)];
         let apps = self.disk.iter().map(|(id, on_disk)| {
-            (id.clone(), App::new(on_disk.wanted, on_disk.good, on_disk.failed.clone()))
+            (id.clone(), on_disk.isolation, App::new(on_disk.wanted, on_disk.good, on_disk.failed.clone()))
         });
         self.state = State::new(Policy::default(), apps.collect::<Vec<_>>());
     }
@@ -376,11 +399,7 @@ impl World {
 
     /// Fixed for each revision of a world: a revision does not change its mind.
     fn nature(&self, app: &AppId, revision: Revision) -> Nature {
-        let text = format!("{}{app}{revision}", self.seed);
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        match hash >> 32 & 15 {
+        match self.hash(app, revision) >> 32 & 15 {
             0 => Nature::Corrupt,
             1 => Nature::NamedAtStart,
             2 => Nature::DiesAtStart,
@@ -389,6 +408,18 @@ impl World {
             5 => Nature::Unwell,
             _ => Nature::Healthy,
         }
+    }
+
+    /// As fixed; apps change between their tenant's cell and one of their own.
+    fn isolation(&self, app: &AppId, revision: Revision) -> Isolation {
+        if self.hash(app, revision) >> 40 & 3 == 0 { Isolation::App } else { Isolation::Tenant }
+    }
+
+    fn hash(&self, app: &AppId, revision: Revision) -> u64 {
+        let text = format!("{}{app}{revision}", self.seed);
+        text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
     }
 
     /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").

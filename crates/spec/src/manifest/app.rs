@@ -2,7 +2,7 @@
 
 use super::checks::{Routes, check_grants, check_triggers};
 use super::read::{Reader, Value};
-use super::{Function, Manifest, Problems};
+use super::{Function, Isolation, Manifest, Problems};
 use crate::grant::{Grant, GrantSet};
 use crate::limits::{LimitName, LimitOverrides};
 use crate::line::{Shown, SyntaxError};
@@ -21,7 +21,7 @@ pub(super) const LINES_MAX: usize = 256;
 /// The longest version, in characters.
 const VERSION_CHARS_MAX: usize = 128;
 
-const APP_KEYS: [&str; 3] = ["name", "version", "functions"];
+const APP_KEYS: [&str; 4] = ["name", "version", "isolation", "functions"];
 const FUNCTION_KEYS: [&str; 7] = ["component", "build", "on", "grants", "limits", "args", "reuse"];
 
 /// A line of a list and its place.
@@ -48,9 +48,10 @@ impl Reader<'_> {
         let name = name.and_then(|value| self.parsed(value, "name"));
         let version = self.required(table, "version", 0..0, "version = \"0.1.0\"");
         let version = version.and_then(|value| self.version(value));
+        let isolation = table.get("isolation").and_then(|value| self.isolation(value)).unwrap_or_default();
         let functions = self.required(table, "functions", 0..0, "a table [functions.NAME] for each function");
         let functions = functions.and_then(|value| self.functions(value));
-        Some(Manifest { name: name?, version: version?, functions: functions? })
+        Some(Manifest { name: name?, version: version?, isolation, functions: functions? })
     }
 
     fn version(&mut self, value: &Value<'_>) -> Option<String> {
@@ -63,6 +64,19 @@ impl Reader<'_> {
             return None;
         }
         Some(text.to_owned())
+    }
+
+    fn isolation(&mut self, value: &Value<'_>) -> Option<Isolation> {
+        match self.string(value, "isolation")? {
+            "tenant" => Some(Isolation::Tenant),
+            "app" => Some(Isolation::App),
+            other => {
+                let remedy =
+                    "write \"app\" for a process of its own, or \"tenant\" for the one of its tenant";
+                self.problem(value.span(), format!("{} is no isolation", Shown(other)), remedy);
+                None
+            }
+        }
     }
 
     fn functions(&mut self, value: &Value<'_>) -> Option<BTreeMap<Name, Function>> {

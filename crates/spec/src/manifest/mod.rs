@@ -24,8 +24,20 @@ pub struct Manifest {
     pub name: Name,
     /// Its version: 1 to 128 of letters, digits and `.-+_`.
     pub version: String,
+    /// With whom it shares a process on a node.
+    pub isolation: Isolation,
     /// Its functions; at least one.
     pub functions: BTreeMap<Name, Function>,
+}
+
+/// With whom an app shares a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Isolation {
+    /// With the other apps of its tenant, `tenant`.
+    #[default]
+    Tenant,
+    /// With nobody, `app`.
+    App,
 }
 
 /// A function: an artifact plus what wakes it, what it may do and what it may use up.

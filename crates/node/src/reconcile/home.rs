@@ -1,4 +1,4 @@
-//! One tenant: its apps, its cells, and the one change that is being tried.
+//! Apps that share a cell: those of one tenant, or one that is alone. Their cells, and the one change that is tried.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,24 @@ use tombolo_spec::Name;
 
 use super::backoff::{Backoff, FORGET_AFTER, LOOP_FAILURES};
 use super::settle::Context;
-use super::{Action, App, AppId, Cell, CellId, Event, Exit, Phase, Record, Revision, Time};
+use super::{Action, App, Cell, CellId, Event, Exit, HomeId, Phase, Record, Revision, Time};
 
-/// A tenant's part of the state.
+/// What is known of apps that share a cell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tenant {
+pub struct Home {
     /// Its apps.
     pub apps: BTreeMap<Name, App>,
     /// Its cells; one of them serves.
     pub cells: BTreeMap<CellId, Cell>,
     /// What is being tried.
     pub(super) trial: Option<(Name, Revision)>,
+    /// Apps that belong elsewhere now, and stay until they serve there.
+    pub(super) moved: BTreeMap<Name, Revision>,
     /// Failures of cells that nothing new was tried in.
     pub(super) backoff: Backoff,
 }
 
-impl Tenant {
+impl Home {
     /// The cell that the gateway is to send requests to.
     pub fn routed(&self) -> Option<CellId> {
         self.find(|phase| matches!(phase, Phase::Entering { .. })).or_else(|| self.front())
@@ -73,7 +75,7 @@ impl Tenant {
     }
 
     /// Takes in an event about one of its cells.
-    pub(super) fn about_cell(&mut self, name: &Name, event: &Event, context: &mut Context<'_>) {
+    pub(super) fn about_cell(&mut self, id: &HomeId, event: &Event, context: &mut Context<'_>) {
         match event {
             Event::Ready { cell } => {
                 if let Some(Phase::Starting { .. }) = self.phase(*cell) {
@@ -84,30 +86,32 @@ impl Tenant {
                 if let Some(Phase::Entering { .. } | Phase::OnTrial { .. }) = self.phase(*cell) {
                     self.set(*cell, Phase::Leaving { version: context.next_version });
                     self.fall_back();
-                    self.fail(name, Exit { culprit: None, reason: reason.clone() }, context);
+                    self.fail(id, Exit { culprit: None, reason: reason.clone() }, context);
                 }
             }
             Event::Exited { cell, exit } => {
                 if let Some(gone) = self.cells.remove(cell) {
-                    self.exited(name, gone.phase, exit.clone(), context);
+                    self.exited(id, gone.phase, exit.clone(), context);
                 }
             }
             _ => {}
         }
     }
 
-    fn exited(&mut self, name: &Name, phase: Phase, exit: Exit, context: &mut Context<'_>) {
+    fn exited(&mut self, id: &HomeId, phase: Phase, exit: Exit, context: &mut Context<'_>) {
         match phase {
-            Phase::Starting { .. } | Phase::Entering { .. } => self.fail(name, exit, context),
+            Phase::Starting { .. } | Phase::Entering { .. } => self.fail(id, exit, context),
             Phase::OnTrial { .. } => {
                 self.fall_back();
-                self.fail(name, exit, context);
+                self.fail(id, exit, context);
             }
             Phase::Serving { since } => {
                 if context.now.since(since) >= FORGET_AFTER {
                     self.backoff = Backoff::default();
                 }
                 self.backoff.fail(context.now);
+                // Those who are about to leave may be why, and those who stay come first.
+                self.moved.clear();
             }
             Phase::Parked { .. } | Phase::Leaving { .. } | Phase::Draining { .. } | Phase::Ending { .. } => {}
         }
@@ -125,8 +129,12 @@ impl Tenant {
     }
 
     /// Finds out what was at fault, and keeps it from being tried again at once.
-    fn fail(&mut self, name: &Name, exit: Exit, context: &mut Context<'_>) {
+    fn fail(&mut self, id: &HomeId, exit: Exit, context: &mut Context<'_>) {
         let tried = self.trial.take();
+        match &tried {
+            Some((app, _)) => drop(self.moved.remove(app)),
+            None => self.moved.clear(),
+        }
         let culprit = exit.culprit.filter(|app| self.apps.contains_key(app));
         let reason = exit.reason;
         if let Some(app) = culprit.as_ref().and_then(|name| self.apps.get_mut(name)) {
@@ -138,11 +146,11 @@ impl Tenant {
                 if self.serving(&culprit).is_some() {
                     // It still serves, and would not come back: the change has to wait, not what works.
                     let reason = format!("{culprit}, which serves, could not be started again: {reason}");
-                    return self.give_up(name, &app, revision, reason, context);
+                    return self.give_up(id, &app, revision, reason, context);
                 }
                 self.hold(&culprit, reason, context.now);
             }
-            (_, Some((app, revision))) => self.give_up(name, &app, revision, reason, context),
+            (_, Some((app, revision))) => self.give_up(id, &app, revision, reason, context),
             (Some(culprit), None) => self.hold(&culprit, reason, context.now),
             (None, None) => self.backoff.fail(context.now),
         }
@@ -151,7 +159,7 @@ impl Tenant {
     /// A revision failed: for good if it never served.
     pub(super) fn give_up(
         &mut self,
-        tenant: &Name,
+        id: &HomeId,
         name: &Name,
         revision: Revision,
         reason: String,
@@ -162,7 +170,7 @@ impl Tenant {
             return app.hold(reason, context.now);
         }
         app.failed.insert(revision, reason.clone());
-        let app = AppId { tenant: tenant.clone(), app: name.clone() };
+        let app = id.app_id(name);
         context.actions.push(Action::Record(Record::Failed { app, revision, reason }));
     }
 
@@ -201,7 +209,7 @@ impl Tenant {
     }
 
     /// What was tried has served well.
-    pub(super) fn trust(&mut self, tenant: &Name, cell: CellId, context: &mut Context<'_>) {
+    pub(super) fn trust(&mut self, id: &HomeId, cell: CellId, context: &mut Context<'_>) {
         self.set(cell, Phase::Serving { since: context.now });
         if let Some(parked) = self.find(|phase| matches!(phase, Phase::Parked { .. })) {
             self.drain(parked, context);
@@ -210,7 +218,7 @@ impl Tenant {
         let Some(app) = self.apps.get_mut(&name) else { return };
         app.trouble = None;
         if app.good.replace(revision) != Some(revision) {
-            let app = AppId { tenant: tenant.clone(), app: name };
+            let app = id.app_id(&name);
             context.actions.push(Action::Record(Record::Good { app, revision }));
         }
     }
@@ -226,21 +234,21 @@ impl Tenant {
     }
 
     /// Acts on what took too long.
-    pub(super) fn check_deadlines(&mut self, name: &Name, context: &mut Context<'_>) {
+    pub(super) fn check_deadlines(&mut self, id: &HomeId, context: &mut Context<'_>) {
         let due: Vec<_> = self
             .cells
             .iter()
             .filter(|(_, cell)| cell.phase.deadline().is_some_and(|deadline| deadline <= context.now))
-            .map(|(id, cell)| (*id, cell.phase))
+            .map(|(cell, known)| (*cell, known.phase))
             .collect();
         for (cell, phase) in due {
             match phase {
                 Phase::Starting { .. } => {
                     self.kill(cell, context);
                     let reason = "its cell was not ready in time".to_owned();
-                    self.fail(name, Exit { culprit: None, reason }, context);
+                    self.fail(id, Exit { culprit: None, reason }, context);
                 }
-                Phase::OnTrial { .. } => self.trust(name, cell, context),
+                Phase::OnTrial { .. } => self.trust(id, cell, context),
                 _ => self.kill(cell, context),
             }
         }
