@@ -23,6 +23,8 @@ pub struct Load {
 pub struct Target<'a> {
     pub url: &'a str,
     pub body_bytes: usize,
+    /// Ask `/f0`, `/f1`, … below this number at random instead of the URL's own path; 0 does not.
+    pub paths: usize,
 }
 
 /// As many requests as `connections` get answered one after the other.
@@ -31,7 +33,7 @@ pub struct Target<'a> {
 /// When wrk can't be run or its report can't be read.
 pub fn closed(target: Target<'_>, connections: usize, seconds: u32) -> anyhow::Result<Load> {
     let mut script = tempfile::Builder::new().suffix(".lua").tempfile()?;
-    script.write_all(lua(target.body_bytes).as_bytes())?;
+    script.write_all(lua(target).as_bytes())?;
     let path = script.path().display().to_string();
     let (connections, duration) = (format!("-c{connections}"), format!("-d{seconds}s"));
     let report = Invocation::new(
@@ -53,13 +55,19 @@ pub fn closed(target: Target<'_>, connections: usize, seconds: u32) -> anyhow::R
     })
 }
 
-fn lua(body_bytes: usize) -> String {
-    let body = if body_bytes > 0 {
-        format!("wrk.method = 'POST'\nwrk.body = string.rep('x', {body_bytes})\n")
-    } else {
-        String::new()
+fn lua(target: Target<'_>) -> String {
+    let request = match target {
+        Target { body_bytes, .. } if body_bytes > 0 => {
+            format!("wrk.method = 'POST'\nwrk.body = string.rep('x', {body_bytes})\n")
+        }
+        Target { paths, .. } if paths > 0 => {
+            format!(
+                "request = function() return wrk.format('GET', '/f' .. math.random(0, {paths} - 1)) end\n"
+            )
+        }
+        _ => String::new(),
     };
-    body + "done = function(summary, latency)
+    request + "done = function(summary, latency)
     local e = summary.errors
     io.write(string.format('RESULT %d %d %d %d %d %d\\n', summary.requests, summary.duration, latency:percentile(50),
         latency:percentile(99), latency:percentile(99.9), e.connect + e.read + e.write + e.status + e.timeout))

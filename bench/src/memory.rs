@@ -7,6 +7,8 @@ use std::fs;
 pub struct Held {
     /// Proportional set size: shared pages counted once over all.
     pub pss: u64,
+    /// What of it is no part of a file.
+    pub anonymous: u64,
     /// Sum of each process's own peak of its resident set.
     pub peak_rss: u64,
     pub processes: u32,
@@ -16,6 +18,7 @@ pub struct Held {
 pub fn of_tree(root: u32) -> Held {
     tree(root).into_iter().fold(Held::default(), |held, pid| Held {
         pss: held.pss + kibibytes(&format!("/proc/{pid}/smaps_rollup"), "Pss:"),
+        anonymous: held.anonymous + kibibytes(&format!("/proc/{pid}/smaps_rollup"), "Pss_Anon:"),
         peak_rss: held.peak_rss + kibibytes(&format!("/proc/{pid}/status"), "VmHWM:"),
         processes: held.processes + 1,
     })

@@ -115,17 +115,26 @@ impl Server {
     /// # Errors
     /// When it can't be started or is not there after 30 seconds.
     pub fn start(command: &mut Command, port: u16) -> anyhow::Result<Self> {
+        Self::start_within(Duration::from_secs(30), command, port)
+    }
+
+    /// The same for one that may take longer.
+    ///
+    /// # Errors
+    /// When it can't be started or is not there in time.
+    pub fn start_within(time: Duration, command: &mut Command, port: u16) -> anyhow::Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut server = Self { child: child.with_context(|| format!("cannot start {name}"))? };
-        for _ in 0..3000 {
+        let start = Instant::now();
+        while start.elapsed() < time {
             if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
                 bail!("{name} ended with {status} before it listened");
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(2));
         }
         bail!("{name} does not listen on port {port}");
     }

@@ -149,7 +149,7 @@ impl Bench {
         connections: usize,
     ) -> anyhow::Result<Vec<Vec<Load>>> {
         self.take_turns(contenders, |contender| {
-            let target = Target { url: &contender.url, body_bytes: scenario.body_bytes };
+            let target = Target { url: &contender.url, body_bytes: scenario.body_bytes, paths: 0 };
             load::closed(target, connections, self.seconds)
         })
     }
@@ -157,7 +157,7 @@ impl Bench {
     fn open(&self, contenders: &[Contender], rate: u64) -> anyhow::Result<Vec<Vec<Load>>> {
         let oha = self.peers.oha();
         self.take_turns(contenders, |contender| {
-            let target = Target { url: &contender.url, body_bytes: 0 };
+            let target = Target { url: &contender.url, body_bytes: 0, paths: 0 };
             load::open(&oha, target, FIXED_RATE_CONNECTIONS, rate, self.seconds)
         })
     }

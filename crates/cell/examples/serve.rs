@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use tombolo_cell::{ListenAddress, Listener, Patience, PreparedFunction, ServeOptions};
+use tombolo_cell::{Patience, PreparedFunction, Public, ServeOptions};
 use tombolo_engine::{Engine, EngineOptions, Pooling};
 use tombolo_host::{Template, TemplateParts};
+use tombolo_listen::{ListenAddress, Listener};
 use tombolo_spec::{GrantSet, Limits, Profile};
 
 fn main() -> Result<()> {
@@ -35,8 +36,12 @@ fn main() -> Result<()> {
     let options = ServeOptions {
         engines: vec![engine],
         functions: vec![function],
-        listeners: Listener::bind(&address, workers)?,
-        tls: None,
+        listeners: Listener::bind(&address, workers)?
+            .into_iter()
+            .map(|listener| Public { listener, tls: None })
+            .collect(),
+        gateway: Vec::new(),
+        is_open: true,
         control: Vec::new(),
         admin: Vec::new(),
         workers,

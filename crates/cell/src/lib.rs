@@ -35,8 +35,8 @@ mod turns;
 mod worker;
 
 pub use function::{PrepareError, PreparedFunction};
-pub use listener::{ListenAddress, ListenError, Listener, Patience, Tls, TlsError, TlsFiles, TlsPems};
+pub use listener::Patience;
 pub use observe::{RefusalLog, Traces};
 pub use policy::policy;
-pub use serve::{Drained, Handle, ServeError, ServeOptions, Serving, serve};
+pub use serve::{Drained, Handle, Public, ServeError, ServeOptions, Serving, serve};
 pub use tombolo_host::needs_network;

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::EXPECT;
+use http::header::{EXPECT, HeaderMap, HeaderName};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -26,6 +26,10 @@ use crate::request_body::RequestBody;
 use crate::respond;
 use crate::turns;
 use crate::worker::Worker;
+
+/// What the gateway says of a client; nobody else can.
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// How often a program may send a request elsewhere on this server.
 const REDIRECTS_MAX: usize = 5;
@@ -113,11 +117,33 @@ pub(crate) struct Door {
     pub(crate) local: Option<SocketAddr>,
 }
 
+impl Door {
+    /// Whether the client speaks TLS.
+    pub(crate) fn is_tls(&self, headers: &HeaderMap) -> bool {
+        match self.kind {
+            DoorKind::Gateway => headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https"),
+            _ => self.is_tls,
+        }
+    }
+
+    /// The client's address, as text.
+    pub(crate) fn client(&self, headers: &HeaderMap) -> String {
+        match self.kind {
+            DoorKind::Gateway => {
+                headers.get(X_FORWARDED_FOR).and_then(|client| client.to_str().ok()).unwrap_or("").to_owned()
+            }
+            _ => self.peer.map_or_else(String::new, |peer| peer.ip().to_string()),
+        }
+    }
+}
+
 /// Who may come in, and what they get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DoorKind {
     /// Anybody: functions by their routes.
     Public,
+    /// The node's gateway: as `Public`, for a client of whom only the gateway knows.
+    Gateway,
     /// The node, over a Unix socket: also events.
     Control,
     /// The operator: health and metrics.

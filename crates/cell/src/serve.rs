@@ -9,10 +9,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tombolo_engine::{Engine, Ticker};
+use tombolo_listen::{Listener, Tls};
 
 use crate::admit::Cell;
 use crate::function::{Generation, PrepareError, PreparedFunction};
-use crate::listener::{Entrance, Listener, Patience, Protocols, Tls};
+use crate::listener::{Entrance, Patience, Protocols};
 use crate::observe::{Counters, Log, SteeringLine, Tracer, Traces};
 use crate::path::DoorKind;
 use crate::turns;
@@ -25,9 +26,11 @@ pub struct ServeOptions {
     /// What it serves.
     pub functions: Vec<PreparedFunction>,
     /// Sockets for everybody.
-    pub listeners: Vec<Listener>,
-    /// TLS on `listeners`.
-    pub tls: Option<Tls>,
+    pub listeners: Vec<Public>,
+    /// Whether `listeners` are accepted from at once, or after [`Handle::open`].
+    pub is_open: bool,
+    /// Sockets for the gateway of a node, which says who asks.
+    pub gateway: Vec<Listener>,
     /// Sockets for the node: requests, and events at `/events/<function>`.
     pub control: Vec<Listener>,
     /// Sockets for `/healthz` and `/metrics`.
@@ -48,6 +51,14 @@ pub struct ServeOptions {
     pub log: Box<dyn io::Write + Send>,
     /// Where traces go; `None` records none.
     pub traces: Option<Traces>,
+}
+
+/// Sockets for everybody, and how to speak there.
+pub struct Public {
+    /// The sockets.
+    pub listener: Listener,
+    /// TLS, or in clear.
+    pub tls: Option<Tls>,
 }
 
 /// Why a cell could not begin to serve.
@@ -83,6 +94,7 @@ pub struct Serving {
 pub struct Handle {
     shared: Arc<Shared>,
     workers: usize,
+    open: watch::Sender<bool>,
     stop: watch::Sender<bool>,
 }
 
@@ -109,9 +121,11 @@ pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
         connections: options.connections,
     });
     let (stop, stopped) = watch::channel(false);
+    let (open, opened) = watch::channel(options.is_open);
     let plan = Arc::new(Plan {
         listeners: options.listeners,
-        tls: options.tls,
+        gateway: options.gateway,
+        opened,
         control: options.control,
         admin: options.admin,
         patience: options.patience,
@@ -124,7 +138,7 @@ pub fn serve(options: ServeOptions) -> Result<Serving, ServeError> {
             std::thread::Builder::new().name(name).spawn(move || work(index, shared, plan, stopped))
         })
         .collect::<Result<_, _>>()?;
-    Ok(Serving { handle: Handle { shared, workers, stop }, workers: threads, log_writer, trace_writer })
+    Ok(Serving { handle: Handle { shared, workers, open, stop }, workers: threads, log_writer, trace_writer })
 }
 
 impl Serving {
@@ -171,6 +185,12 @@ impl Handle {
         let _ = self.stop.send(true);
     }
 
+    /// Accepts from the public listeners, or no more: then connections that came by them end after the request that they
+    /// have, and those that come are left to another process with the same sockets.
+    pub fn open(&self, is_open: bool) {
+        let _ = self.open.send(is_open);
+    }
+
     /// Serves `functions` from the next request on. Requests that have begun end with what they began with.
     ///
     /// # Errors
@@ -208,8 +228,10 @@ impl Handle {
 
 /// What every worker listens on.
 struct Plan {
-    listeners: Vec<Listener>,
-    tls: Option<Tls>,
+    listeners: Vec<Public>,
+    gateway: Vec<Listener>,
+    /// Whether `listeners` are accepted from.
+    opened: watch::Receiver<bool>,
     control: Vec<Listener>,
     admin: Vec<Listener>,
     patience: Patience,
@@ -219,13 +241,15 @@ struct Plan {
 impl Plan {
     fn entrances(&self, index: usize) -> io::Result<Vec<Entrance>> {
         let entrance = |listener: &Listener, kind, tls: Option<&Tls>| {
-            Ok(Entrance { socket: listener.for_worker(index)?, kind, tls: tls.cloned() })
+            let open = (kind == DoorKind::Public).then(|| self.opened.clone());
+            Ok(Entrance { socket: listener.for_worker(index)?, kind, tls: tls.cloned(), open })
         };
-        let public =
-            self.listeners.iter().map(|listener| entrance(listener, DoorKind::Public, self.tls.as_ref()));
+        let public = self.listeners.iter();
+        let public = public.map(|public| entrance(&public.listener, DoorKind::Public, public.tls.as_ref()));
+        let gateway = self.gateway.iter().map(|listener| entrance(listener, DoorKind::Gateway, None));
         let control = self.control.iter().map(|listener| entrance(listener, DoorKind::Control, None));
         let admin = self.admin.iter().map(|listener| entrance(listener, DoorKind::Admin, None));
-        public.chain(control).chain(admin).collect()
+        public.chain(gateway).chain(control).chain(admin).collect()
     }
 }
 
@@ -252,11 +276,7 @@ fn work(
         });
         let turns = tokio::task::spawn_local(turns::keep_giving());
         let serve = |entrance: Entrance| {
-            tokio::task::spawn_local(entrance.serve(
-                Rc::clone(&worker),
-                protocols.clone(),
-                Rc::clone(&closing),
-            ))
+            tokio::task::spawn_local(entrance.serve(Rc::clone(&worker), protocols.clone()))
         };
         let entrances: Vec<_> = plan.entrances(index)?.into_iter().map(serve).collect();
         let drain = plan.drain;

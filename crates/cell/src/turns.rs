@@ -27,6 +27,7 @@ const WINDOW: Duration = Duration::from_millis(100);
 const PART_MIN: u64 = 10;
 
 thread_local!(static LINE: Rc<Line> = Rc::default());
+thread_local!(static IN_LINE: Cell<bool> = const { Cell::new(false) });
 
 /// The guests and requests of this thread that wait for their turn, the first one first.
 #[derive(Default)]
@@ -43,9 +44,19 @@ pub(crate) fn turn() -> Turn {
         line.waiting.borrow_mut().push_back(give);
         line.joined.notify_one();
     });
+    IN_LINE.set(true);
     Box::pin(async {
         let _ = given.await;
+        IN_LINE.set(false);
     })
+}
+
+/// Polls a guest; `in_line` is kept true while it waits for a turn, and not for anything else.
+pub(crate) fn watched<R>(in_line: &mut bool, poll: impl FnOnce() -> R) -> R {
+    let outer = IN_LINE.replace(*in_line);
+    let polled = poll();
+    *in_line = IN_LINE.replace(outer);
+    polled
 }
 
 /// Waits for a turn if the function whose share it is has used too much.

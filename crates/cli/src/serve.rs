@@ -14,9 +14,8 @@ use std::io;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tombolo_cell::{
-    Drained, Listener, Patience, ServeOptions, Serving, Tls, TlsFiles, Traces, serve as serve_cell,
-};
+use tombolo_cell::{Drained, Patience, Public, ServeOptions, Serving, Traces, serve as serve_cell};
+use tombolo_listen::{ListenAddress, Listener, Tls, TlsFiles};
 use tombolo_sandbox::lock_down;
 
 use crate::args::ServeArgs;
@@ -66,8 +65,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let serving = serve_cell(ServeOptions {
         engines: engines.all(),
         functions: prepared.functions,
-        listeners,
-        tls: tls.clone(),
+        listeners: listeners.into_iter().map(|listener| Public { listener, tls: tls.clone() }).collect(),
+        is_open: true,
+        gateway: Vec::new(),
         control,
         admin,
         workers,
@@ -81,7 +81,6 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     })?;
     let handle = serving.handle();
     let asker = loader.asker()?;
-    let tls = tls.map(|tls| (tls, tls_files(args)));
     loader.follow(Reload {
         handle: handle.clone(),
         tls,
@@ -110,7 +109,7 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-fn bind(addresses: &[tombolo_cell::ListenAddress], workers: usize) -> anyhow::Result<Vec<Listener>> {
+fn bind(addresses: &[ListenAddress], workers: usize) -> anyhow::Result<Vec<Listener>> {
     let bound =
         addresses.iter().map(|address| Listener::bind(address, workers)).collect::<Result<Vec<_>, _>>()?;
     Ok(bound.into_iter().flatten().collect())

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Arrows point down only: a crate may depend on those further up in this table, never on one of its own row.
 const ROWS: &[&[&str]] = &[
     &["tombolo-spec", "tombolo-sandbox"],
-    &["tombolo-engine", "tombolo-egress"],
+    &["tombolo-engine", "tombolo-egress", "tombolo-listen"],
     &["tombolo-host", "tombolo-store", "tombolo-dev"],
     &["tombolo-cell", "tombolo-gateway", "tombolo-registry", "tombolo-fleet"],
     &["tombolo-node", "tombolo-kube"],

@@ -47,13 +47,13 @@ impl Direct {
         ask: &Ask,
         within: Duration,
     ) -> Outcome<(TcpStream, Admitted)> {
-        let (admitted, port, barred) = match self.admitted(grants, ask, within).await {
+        let (admitted, barred) = match self.admitted(grants, ask, within).await {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
         let mut result = Err(Failed::Barred);
         for candidate in admitted {
-            match TcpStream::connect(SocketAddr::new(candidate.address, port)).await {
+            match TcpStream::connect(at(ask, candidate.address)).await {
                 Ok(stream) => {
                     result = Ok((stream, candidate));
                     break;
@@ -66,14 +66,16 @@ impl Direct {
 
     /// A socket that sends datagrams to the address and hears from it alone.
     pub async fn datagrams(&self, grants: &GrantSet, ask: &Ask) -> Outcome<(UdpSocket, Admitted)> {
-        let (admitted, port, barred) = match self.admitted(grants, ask, Duration::ZERO).await {
+        let (admitted, barred) = match self.admitted(grants, ask, Duration::ZERO).await {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
         let mut result = Err(Failed::Barred);
         if let Some(candidate) = admitted.into_iter().next() {
-            let to = SocketAddr::new(candidate.address, port);
-            result = connected(to).await.map(|socket| (socket, candidate)).map_err(Failed::from);
+            result = connected(at(ask, candidate.address))
+                .await
+                .map(|socket| (socket, candidate))
+                .map_err(Failed::from);
         }
         Outcome { barred, result }
     }
@@ -114,10 +116,10 @@ impl Direct {
         grants: &GrantSet,
         ask: &Ask,
         within: Duration,
-    ) -> Result<(Vec<Admitted>, u16, Vec<Barred>), Outcome<T>> {
-        let (addresses, port) = match ask {
-            Ask::Http { host, port, .. } => (self.addresses(host, within).await?, *port),
-            Ask::Tcp { to, .. } | Ask::Udp { to, .. } => (vec![to.ip()], to.port()),
+    ) -> Result<(Vec<Admitted>, Vec<Barred>), Outcome<T>> {
+        let addresses = match ask {
+            Ask::Http { host, .. } => self.addresses(host, within).await?,
+            Ask::Tcp { to, .. } | Ask::Udp { to, .. } => vec![to.ip()],
             Ask::Listen { .. } | Ask::Resolve { .. } => return Err(Failed::Refused.into()),
         };
         let (mut admitted, mut barred) = (Vec::new(), Vec::new());
@@ -130,7 +132,7 @@ impl Direct {
         if admitted.is_empty() {
             return Err(Outcome { barred, result: Err(Failed::Barred) });
         }
-        Ok((admitted, port, barred))
+        Ok((admitted, barred))
     }
 
     async fn addresses(&self, host: &str, within: Duration) -> Result<Vec<IpAddr>, Failed> {
@@ -139,6 +141,16 @@ impl Direct {
             Ok(Host::Name(name)) => Ok(self.names.lookup(&name, within).await?),
             Err(_) => Err(Failed::Refused),
         }
+    }
+}
+
+/// Where to connect: with the link of a link-local address, if the guest named one.
+fn at(ask: &Ask, address: IpAddr) -> SocketAddr {
+    match ask {
+        Ask::Tcp { to, .. } | Ask::Udp { to, .. } => *to,
+        Ask::Http { port, .. } => SocketAddr::new(address, *port),
+        Ask::Listen { at, .. } => *at,
+        Ask::Resolve { .. } => SocketAddr::new(address, 0),
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tombolo_listen::{Accepted, Listener, Socket, Stream, Tls};
 
 use crate::forward::{Door, serve};
 use crate::places::{Place, Places};
@@ -18,32 +19,40 @@ use crate::table::Current;
 
 /// Connections that each worker holds at most.
 const CONNECTIONS_MAX: u32 = 10_000;
-/// From a request's first byte to the end of its head.
+/// From a request's first byte to the end of its head; also for the TLS handshake.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
-/// A pause before accepting again when the process has no descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long what has begun may go on when the gateway ends.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
+/// A public listener, and how to speak there.
+#[derive(Clone)]
+pub(crate) struct Public {
+    pub(crate) listener: Arc<Listener>,
+    pub(crate) tls: Option<Tls>,
+    /// Whose routes alone lead on from here.
+    pub(crate) owner: Option<String>,
+}
+
 /// One worker's part of the gateway.
+#[derive(Clone)]
 pub(crate) struct Worker {
     pub(crate) table: Current,
     pub(crate) pool: Pool,
+    /// Which of the listeners somebody else accepts from.
+    pub(crate) handed: watch::Receiver<Vec<bool>>,
     pub(crate) drain: watch::Receiver<bool>,
 }
 
 impl Worker {
-    /// Serves until told to drain, and then until all that has begun is answered.
-    pub(crate) async fn serve(mut self, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
+    /// Serves as the worker at `index` until told to drain, and then until all that has begun is answered.
+    pub(crate) async fn serve(mut self, index: usize, public: Vec<Public>) -> io::Result<()> {
         let places = Places::new(CONNECTIONS_MAX);
         let mut accepting = Vec::new();
-        for listener in listeners {
-            let (listener, places) = (TcpListener::from_std(listener)?, places.clone());
-            let worker =
-                Worker { table: self.table.clone(), pool: self.pool.clone(), drain: self.drain.clone() };
-            accepting.push(tokio::spawn(worker.accept(listener, places)));
+        for (number, public) in public.into_iter().enumerate() {
+            let socket = public.listener.for_worker(index)?;
+            accepting.push(tokio::spawn(self.clone().accept(number, socket, public, places.clone())));
         }
         let _ = self.drain.wait_for(|drain| *drain).await;
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
@@ -51,26 +60,72 @@ impl Worker {
         Ok(())
     }
 
-    async fn accept(self, listener: TcpListener, places: Places) {
+    async fn accept(mut self, number: usize, socket: Socket, public: Public, places: Places) {
+        let owner: Option<Arc<str>> = public.owner.map(Into::into);
         loop {
             // Those for whom there is no place wait in the kernel's queue.
             let Some(place) = places.take().await else { return };
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    let door = Door { table: self.table.clone(), pool: self.pool.clone(), peer: peer.ip() };
-                    tokio::spawn(connection(stream, door, Arc::new(place), self.drain.clone()));
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            let Some(accepted) = self.next(number, &socket).await else { return };
+            let door = Door {
+                table: self.table.clone(),
+                pool: self.pool.clone(),
+                peer: accepted.peer.map(|peer| peer.ip()),
+                is_tls: public.tls.is_some(),
+                owner: owner.clone(),
+            };
+            let visitor = Visitor { door, place: Arc::new(place), drain: self.drain.clone() };
+            tokio::spawn(connection(accepted, public.tls.clone(), visitor));
+        }
+    }
+
+    /// The next connection that is the gateway's to accept; `None` at the end.
+    async fn next(&mut self, number: usize, socket: &Socket) -> Option<Accepted> {
+        let is = |handed: &Vec<bool>| handed.get(number) == Some(&true);
+        loop {
+            self.handed.wait_for(|handed| !is(handed)).await.ok()?;
+            tokio::select! {
+                accepted = socket.accept() => return Some(accepted),
+                _ = self.handed.wait_for(is) => {}
             }
         }
     }
 }
 
+/// What a connection comes with.
+struct Visitor {
+    door: Door,
+    place: Arc<Place>,
+    drain: watch::Receiver<bool>,
+}
+
 /// Serves one connection to its end. How it ends is the client's affair.
-async fn connection(stream: TcpStream, door: Door, place: Arc<Place>, mut drain: watch::Receiver<bool>) {
-    // Small answers should not wait for an acknowledgement; without the option they are slower and right.
-    let _ = stream.set_nodelay(true);
+async fn connection(accepted: Accepted, tls: Option<Tls>, visitor: Visitor) {
+    match (accepted.stream, tls) {
+        (Stream::Tcp(stream), None) => speak(stream, visitor).await,
+        (Stream::Unix(stream), None) => speak(stream, visitor).await,
+        (Stream::Tcp(stream), Some(tls)) => greet(stream, &tls, visitor).await,
+        (Stream::Unix(stream), Some(tls)) => greet(stream, &tls, visitor).await,
+    }
+}
+
+async fn greet<T>(stream: T, tls: &Tls, visitor: Visitor)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let place = Arc::clone(&visitor.place);
+    tokio::select! {
+        greeted = tokio::time::timeout(HEAD_TIME, tls.accept(stream)) => if let Ok(Ok(stream)) = greeted {
+            speak(stream, visitor).await;
+        },
+        () = place.is_needed() => {}
+    }
+}
+
+async fn speak<T>(stream: T, visitor: Visitor)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Visitor { door, place, mut drain } = visitor;
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).half_close(false);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
@@ -86,10 +141,4 @@ async fn connection(stream: TcpStream, door: Door, place: Arc<Place>, mut drain:
         _ = drain.wait_for(|drain| *drain) => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
-}
-
-/// Errors that `accept` reports for a connection that is already gone.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

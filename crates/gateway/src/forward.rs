@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HOST, UPGRADE};
@@ -29,7 +30,11 @@ pub(crate) fn full(text: String) -> Body {
 pub(crate) struct Door {
     pub(crate) table: Current,
     pub(crate) pool: Pool,
-    pub(crate) peer: IpAddr,
+    /// Nobody can say who is at the other end of a Unix socket.
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) is_tls: bool,
+    /// Whose routes alone lead on from here.
+    pub(crate) owner: Option<Arc<str>>,
 }
 
 /// Answers one request, always: with what the cell says or with why it could not.
@@ -42,9 +47,10 @@ async fn forward(door: &Door, mut request: Request<Incoming>) -> Result<Response
         return Err(Refusal::Upgrade);
     }
     let table = door.table.get();
-    let cell = table.find(request.method().as_str(), host(&request)?, request.uri().path())?;
+    let routes = table.routes(door.owner.as_deref())?;
+    let cell = routes.find(request.method().as_str(), host(&request)?, request.uri().path())?.target;
     let authority = request.uri().authority().cloned();
-    headers::to_cell(request.headers_mut(), authority.as_ref(), door.peer);
+    headers::to_cell(request.headers_mut(), authority.as_ref(), door.peer, door.is_tls);
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = target(cell, path).map_err(|_| Refusal::BadRequest("its target"))?;
     *request.version_mut() = Version::HTTP_11;

@@ -34,17 +34,21 @@ const SET_BY_GATEWAYS: [HeaderName; 5] =
 
 /// Makes a client's fields those of a request to a cell. The body's length is known from the body alone, so that two
 /// readers can't disagree about it.
-pub(crate) fn to_cell(headers: &mut HeaderMap, authority: Option<&Authority>, peer: IpAddr) {
+pub(crate) fn to_cell(
+    headers: &mut HeaderMap,
+    authority: Option<&Authority>,
+    peer: Option<IpAddr>,
+    is_tls: bool,
+) {
     remove_hop_by_hop(headers);
     headers.remove(CONTENT_LENGTH);
     SET_BY_GATEWAYS.iter().for_each(|name| drop(headers.remove(name)));
     if let Some(host) = authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
         headers.insert(HOST, host);
     }
-    if let Ok(peer) = HeaderValue::from_str(&peer.to_canonical().to_string()) {
-        headers.insert(X_FORWARDED_FOR, peer);
-    }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    let peer = peer.and_then(|peer| HeaderValue::from_str(&peer.to_canonical().to_string()).ok());
+    peer.map(|peer| headers.insert(X_FORWARDED_FOR, peer));
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if is_tls { "https" } else { "http" }));
 }
 
 /// Takes out what belonged to the connection to the cell.
@@ -79,7 +83,7 @@ mod tests {
         ] {
             headers.append(name, value.parse().expect("a value"));
         }
-        to_cell(&mut headers, None, "::ffff:10.0.0.9".parse().expect("an address"));
+        to_cell(&mut headers, None, "::ffff:10.0.0.9".parse().ok(), false);
         let mut left: Vec<_> = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))

@@ -1,7 +1,8 @@
 //! The public side of a node: takes requests from anybody and gives each to the cell of the tenant whose route it is.
 //!
-//! A process of its own, so that what parses the bytes of strangers holds nothing but sockets. It is told what to do by
-//! the node over one Unix socket ([`wire`]), and knows nothing of apps, revisions or why a cell is where it is.
+//! A process of its own, so that what parses the bytes of strangers holds nothing but sockets: those that it listens on,
+//! and a passage to each cell. It locks itself down before the first connection. It is told what to do by the node over
+//! one Unix socket ([`wire`]), and knows nothing of apps, revisions or why a cell is where it is.
 //!
 //! ```text
 //! accept → head → route → forward → cell … answer → client
@@ -12,6 +13,7 @@
 mod accept;
 mod forward;
 mod headers;
+mod orders;
 mod places;
 mod pool;
 mod refusal;

@@ -1,39 +1,43 @@
 //! Connections to cells, kept open between requests.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::UnixStream;
+use tombolo_listen::Passage;
 use tower_service::Service;
 
 use crate::forward::Body;
-use crate::wire::socket_path;
 
 /// Shorter than a cell's own patience with idle connections, so that it is not the cell that closes first.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 /// Idle connections that each worker keeps to each cell.
 const IDLE_MAX: usize = 64;
+/// How often, and after what pause, a cell is tried that has not accepted the connections before.
+const CONNECT_TRIES: u32 = 500;
+const CONNECT_PAUSE: Duration = Duration::from_millis(2);
 
 /// A worker's connections to all cells.
 pub(crate) type Pool = Client<ToCell, Body>;
 
-/// A pool of connections to the cells whose sockets are in `cells`.
-pub(crate) fn pool(cells: PathBuf) -> Pool {
+/// A pool of connections to the cells behind these passages.
+pub(crate) fn pool(passages: Passages) -> Pool {
     Client::builder(TokioExecutor::new())
         .pool_idle_timeout(IDLE_TIME)
         .pool_max_idle_per_host(IDLE_MAX)
         .pool_timer(TokioTimer::new())
-        .build(ToCell { cells: Arc::new(cells) })
+        .build(ToCell { passages })
 }
 
 /// The target under which the pool knows a cell.
@@ -41,10 +45,41 @@ pub(crate) fn target(cell: u64, path_and_query: &str) -> Result<Uri, http::Error
     Uri::builder().scheme("http").authority(format!("{cell}.cell")).path_and_query(path_and_query).build()
 }
 
+/// The passages to all cells, by their numbers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Passages(Arc<ArcSwap<BTreeMap<u64, Arc<Passage>>>>);
+
+impl Passages {
+    pub(crate) fn add(&self, cell: u64, passage: Passage) {
+        let mut all = BTreeMap::clone(&self.0.load());
+        all.insert(cell, Arc::new(passage));
+        self.0.store(Arc::new(all));
+    }
+
+    pub(crate) fn keep(&self, is_kept: impl Fn(u64) -> bool) {
+        let mut all = BTreeMap::clone(&self.0.load());
+        all.retain(|cell, _| is_kept(*cell));
+        self.0.store(Arc::new(all));
+    }
+
+    /// A connection to a cell; one that has many to accept is given time for it.
+    async fn connect(&self, cell: u64) -> io::Result<UnixStream> {
+        let passage = self.0.load().get(&cell).map(Arc::clone).ok_or(io::ErrorKind::NotFound)?;
+        for _ in 0..CONNECT_TRIES {
+            match passage.connect() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                connected => return UnixStream::from_std(connected?),
+            }
+            tokio::time::sleep(CONNECT_PAUSE).await;
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+}
+
 /// Connects to the cell that a target names.
 #[derive(Debug, Clone)]
 pub(crate) struct ToCell {
-    cells: Arc<PathBuf>,
+    passages: Passages,
 }
 
 impl Service<Uri> for ToCell {
@@ -58,10 +93,10 @@ impl Service<Uri> for ToCell {
 
     fn call(&mut self, target: Uri) -> Self::Future {
         let cell = target.host().and_then(|host| host.strip_suffix(".cell")?.parse().ok());
-        let path = cell.map(|cell| socket_path(&self.cells, cell));
+        let passages = self.passages.clone();
         Box::pin(async move {
-            let path = path.ok_or(io::ErrorKind::InvalidInput)?;
-            UnixStream::connect(path).await.map(|stream| CellStream(TokioIo::new(stream)))
+            let cell = cell.ok_or(io::ErrorKind::InvalidInput)?;
+            passages.connect(cell).await.map(|stream| CellStream(TokioIo::new(stream)))
         })
     }
 }

@@ -1,18 +1,20 @@
-//! The gateway process: takes its sockets, starts its workers, does what the node orders.
+//! The gateway process: takes its sockets, locks itself down, starts its workers, does what the node orders.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::collections::BTreeMap;
+use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
-use tombolo_sandbox::recv_fds;
+use tombolo_listen::{Listener, Passage, Tls, TlsError};
+use tombolo_sandbox::{Policy, SandboxError, lock_down};
 
-use crate::accept::Worker;
-use crate::pool::pool;
+use crate::accept::{Public, Worker};
+use crate::orders::Node;
+use crate::pool::{Passages, pool};
 use crate::table::{Current, Table};
-use crate::wire::{Order, Said};
+use crate::wire::{self, Order, Said};
 
 /// Why a gateway can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -20,32 +22,36 @@ pub enum GatewayError {
     /// The node is gone, or something else failed on the way to it.
     #[error("gateway: talking to the node: {0}")]
     Node(#[from] io::Error),
+    /// The certificates that the node gave.
+    #[error("gateway: {0}")]
+    Tls(#[from] TlsError),
+    /// The kernel has walls that it did not put up.
+    #[error("gateway: {0}")]
+    Sandbox(#[from] SandboxError),
     /// The node said something else than expected.
     #[error("gateway: unexpected words from the node: {0}")]
     Words(String),
 }
 
-/// Serves until the node says drain, or is gone. `node` is the socket to it.
+/// Serves until the node says drain, or is gone. `node` is the socket to it. Call it before there are other threads.
 ///
 /// # Errors
 /// [`GatewayError`]; whoever started it starts another one.
 pub fn run(node: UnixStream) -> Result<(), GatewayError> {
-    let mut byte = [0];
-    let (_, sockets) = recv_fds(&node, &mut byte)?;
-    let listeners: Vec<TcpListener> = sockets.into_iter().map(TcpListener::from).collect();
-    listeners.iter().try_for_each(|listener| listener.set_nonblocking(true))?;
-    let mut orders = Orders(BufReader::new(node.try_clone()?));
-    let Some(Order::Begin { cells, workers }) = orders.next()? else {
-        return Err(GatewayError::Words("no beginning".into()));
-    };
+    let mut node = Node::new(node);
+    let Beginning { public, tls, workers } = Beginning::hear(&mut node)?;
 
+    // From here on it holds its sockets and those that it is given, and can open nothing.
+    let layers = lock_down(&Policy { given_sockets: true, ..Policy::default() })?;
     let (stop, drain) = watch::channel(false);
-    let table = Current::default();
+    let handed = watch::Sender::new(vec![false; public.len()]);
+    let gateway = Gateway { passages: Passages::default(), table: Current::default(), handed, tls, drain };
     let threads = (0..workers.max(1))
-        .map(|_| start_worker(&listeners, &cells, &table, &drain))
+        .map(|index| gateway.start_worker(index, public.clone()))
         .collect::<io::Result<Vec<_>>>()?;
-    drop(listeners);
-    follow(&mut orders, &table, node)?;
+    drop(public);
+    node.say(&Said::Ready { layers: serde_json::to_value(&layers).unwrap_or_default() })?;
+    gateway.follow(&mut node)?;
     let _ = stop.send(true);
     for thread in threads {
         thread.join().map_err(|_| io::Error::other("a worker panicked"))??;
@@ -53,50 +59,84 @@ pub fn run(node: UnixStream) -> Result<(), GatewayError> {
     Ok(())
 }
 
-fn start_worker(
-    listeners: &[TcpListener],
-    cells: &Path,
-    table: &Current,
-    drain: &watch::Receiver<bool>,
-) -> io::Result<JoinHandle<io::Result<()>>> {
-    let listeners = listeners.iter().map(TcpListener::try_clone).collect::<io::Result<Vec<_>>>()?;
-    let (cells, table, drain) = (cells.to_owned(), table.clone(), drain.clone());
-    std::thread::Builder::new().name("worker".into()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = Worker { table, pool: pool(cells), drain };
-        runtime.block_on(worker.serve(listeners))
-    })
+/// What a gateway is told before it serves.
+struct Beginning {
+    public: Vec<Public>,
+    tls: BTreeMap<Option<String>, Tls>,
+    workers: usize,
 }
 
-/// Takes in tables until it is time to end.
-fn follow(orders: &mut Orders, current: &Current, mut node: UnixStream) -> Result<(), GatewayError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    while let Some(order) = orders.next()? {
-        match order {
-            Order::Table(table) => {
-                runtime.block_on(current.replace(Table::new(&table)));
-                let mut line =
-                    serde_json::to_vec(&Said::Routed { version: table.version }).map_err(io::Error::from)?;
-                line.push(b'\n');
-                node.write_all(&line)?;
+impl Beginning {
+    fn hear(node: &mut Node) -> Result<Beginning, GatewayError> {
+        let (mut doors, mut tls) = (Vec::new(), BTreeMap::new());
+        let workers = loop {
+            match node.next()? {
+                Some((Order::Listen { is_tls, owner, .. }, sockets)) => {
+                    doors.push((Arc::new(Listener::given(sockets)?), is_tls, owner));
+                }
+                Some((Order::Certificates { owner, pems }, _)) => drop(tls.insert(owner, Tls::load(&pems)?)),
+                Some((Order::Begin { workers }, _)) => break workers,
+                _ => return Err(GatewayError::Words("no beginning".into())),
             }
-            Order::Drain => return Ok(()),
-            Order::Begin { .. } => return Err(GatewayError::Words("a second beginning".into())),
-        }
+        };
+        let public = doors.into_iter().map(|(listener, is_tls, owner)| match (is_tls, tls.get(&owner)) {
+            (true, None) => Err(GatewayError::Words("TLS without certificates".into())),
+            (true, Some(tls)) => Ok(Public { listener, tls: Some(tls.clone()), owner }),
+            (false, _) => Ok(Public { listener, tls: None, owner }),
+        });
+        Ok(Beginning { public: public.collect::<Result<_, _>>()?, tls, workers })
     }
-    Ok(())
 }
 
-/// The node's orders, line by line.
-struct Orders(BufReader<UnixStream>);
+/// What the threads of a gateway share.
+struct Gateway {
+    passages: Passages,
+    table: Current,
+    /// Which of the listeners somebody else accepts from.
+    handed: watch::Sender<Vec<bool>>,
+    tls: BTreeMap<Option<String>, Tls>,
+    drain: watch::Receiver<bool>,
+}
 
-impl Orders {
-    /// The next order; `None` when the node is gone.
-    fn next(&mut self) -> Result<Option<Order>, GatewayError> {
-        let mut line = String::new();
-        if self.0.read_line(&mut line)? == 0 {
-            return Ok(None);
+impl Gateway {
+    fn start_worker(&self, index: usize, public: Vec<Public>) -> io::Result<JoinHandle<io::Result<()>>> {
+        let (passages, table, drain) = (self.passages.clone(), self.table.clone(), self.drain.clone());
+        let handed = self.handed.subscribe();
+        std::thread::Builder::new().name("worker".into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let worker = Worker { table, pool: pool(passages), handed, drain };
+            runtime.block_on(worker.serve(index, public))
+        })
+    }
+
+    /// Does what the node orders until it is time to end.
+    fn follow(&self, node: &mut Node) -> Result<(), GatewayError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        while let Some((order, descriptors)) = node.next()? {
+            match order {
+                Order::Cell { cell } => {
+                    let passage = descriptors.into_iter().next().map(Passage::given);
+                    passage.into_iter().for_each(|passage| self.passages.add(cell, passage));
+                }
+                Order::Table(table) => {
+                    runtime.block_on(self.replace(&table));
+                    node.say(&Said::Routed { version: table.version })?;
+                }
+                Order::Certificates { owner, pems } => {
+                    self.tls.get(&owner).map_or(Ok(()), |tls| tls.reload(&pems))?;
+                }
+                Order::Drain => return Ok(()),
+                Order::Listen { .. } | Order::Begin { .. } => {
+                    return Err(GatewayError::Words("a second beginning".into()));
+                }
+            }
         }
-        serde_json::from_str(&line).map(Some).map_err(|error| GatewayError::Words(error.to_string()))
+        Ok(())
+    }
+
+    async fn replace(&self, table: &wire::Table) {
+        self.table.replace(Table::new(table)).await;
+        self.handed.send_replace(table.handed.clone());
+        self.passages.keep(|cell| table.cells.iter().any(|kept| kept.cell == cell));
     }
 }

@@ -1,5 +1,6 @@
 //! The table in force, and the change from one to the next.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const LOOK_AT_MOST: u32 = 500;
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     routes: RouteTable<u64>,
+    /// Those of one owner alone.
+    own: BTreeMap<String, RouteTable<u64>>,
 }
 
 /// The table that all workers use.
@@ -27,18 +30,24 @@ pub(crate) struct Current(Arc<ArcSwap<Table>>);
 impl Table {
     /// Lines that are no routes lead nowhere: the node has read them before.
     pub(crate) fn new(table: &wire::Table) -> Table {
-        let mut routes = RouteTable::default();
+        let (mut routes, mut own) = (RouteTable::default(), BTreeMap::<_, RouteTable<u64>>::new());
         for cell in &table.cells {
-            let triggers = cell.routes.iter().filter_map(|line| line.parse::<Trigger>().ok());
-            triggers
-                .filter_map(|trigger| trigger.route().cloned())
-                .for_each(|route| routes.add(&route, cell.cell));
+            let own = own.entry(cell.owner.clone()).or_default();
+            for route in cell.routes.iter().filter_map(|line| line.parse::<Trigger>().ok()?.route().cloned())
+            {
+                routes.add(&route, cell.cell);
+                own.add(&route, cell.cell);
+            }
         }
-        Table { routes }
+        Table { routes, own }
     }
 
-    pub(crate) fn find(&self, method: &str, host: &str, path: &str) -> Result<u64, Miss> {
-        self.routes.find(method, host, path).map(|found| found.target)
+    /// The routes of all, or of one owner alone.
+    pub(crate) fn routes(&self, owner: Option<&str>) -> Result<&RouteTable<u64>, Miss> {
+        match owner {
+            None => Ok(&self.routes),
+            Some(owner) => self.own.get(owner).ok_or(Miss::NoRoute),
+        }
     }
 }
 
@@ -64,21 +73,42 @@ impl Current {
 mod tests {
     use super::*;
 
-    fn table(routes: &[(u64, &str)]) -> Table {
+    fn table(routes: &[(u64, &str, &str)]) -> Table {
         let cells = routes
             .iter()
-            .map(|(cell, route)| wire::CellRoutes { cell: *cell, routes: vec![(*route).to_owned()] })
+            .map(|(cell, owner, route)| wire::CellRoutes {
+                cell: *cell,
+                owner: (*owner).to_owned(),
+                routes: vec![(*route).to_owned()],
+            })
             .collect();
-        Table::new(&wire::Table { version: 1, cells })
+        Table::new(&wire::Table { version: 1, cells, handed: Vec::new() })
+    }
+
+    fn find(table: &Table, owner: Option<&str>, method: &str, host: &str, path: &str) -> Result<u64, Miss> {
+        table.routes(owner)?.find(method, host, path).map(|found| found.target)
     }
 
     #[test]
     fn the_most_specific_route_of_all_cells_wins() {
-        let table = table(&[(1, "http * /*"), (2, "http GET /api/*"), (3, "http GET example.com/api/*")]);
-        assert_eq!(table.find("GET", "x", "/"), Ok(1));
-        assert_eq!(table.find("GET", "x", "/api/a"), Ok(2));
-        assert_eq!(table.find("GET", "example.com:80", "/api/a"), Ok(3));
-        assert_eq!(table.find("POST", "example.com", "/api/a"), Ok(1));
+        let table = table(&[
+            (1, "a", "http * /*"),
+            (2, "b", "http GET /api/*"),
+            (3, "c", "http GET example.com/api/*"),
+        ]);
+        assert_eq!(find(&table, None, "GET", "x", "/"), Ok(1));
+        assert_eq!(find(&table, None, "GET", "x", "/api/a"), Ok(2));
+        assert_eq!(find(&table, None, "GET", "example.com:80", "/api/a"), Ok(3));
+        assert_eq!(find(&table, None, "POST", "example.com", "/api/a"), Ok(1));
+    }
+
+    #[test]
+    fn where_one_owner_is_asked_nobody_else_answers() {
+        let table = table(&[(1, "a", "http * /*"), (2, "b", "http GET /api/*")]);
+        assert_eq!(find(&table, Some("a"), "GET", "x", "/api/a"), Ok(1));
+        assert_eq!(find(&table, Some("b"), "GET", "x", "/api/a"), Ok(2));
+        assert_eq!(find(&table, Some("b"), "GET", "x", "/"), Err(Miss::NoRoute));
+        assert_eq!(find(&table, Some("c"), "GET", "x", "/"), Err(Miss::NoRoute));
     }
 
     #[tokio::test]
@@ -86,8 +116,9 @@ mod tests {
         let current = Current::default();
         let on_the_way = current.get();
         let waiting = current.clone();
-        let replaced = tokio::spawn(async move { waiting.replace(table(&[(1, "http * /*")])).await });
-        while current.get().find("GET", "x", "/").is_err() {
+        let next = table(&[(1, "a", "http * /*")]);
+        let replaced = tokio::spawn(async move { waiting.replace(next).await });
+        while find(&current.get(), None, "GET", "x", "/").is_err() {
             tokio::task::yield_now().await;
         }
         tokio::task::yield_now().await;

@@ -86,6 +86,11 @@ impl Dirs {
         self.config.join("secrets").join(tenant)
     }
 
+    /// The folder of the public listeners' certificates, put there by the operator.
+    pub fn certificates(&self) -> PathBuf {
+        self.config.join("certificates")
+    }
+
     /// Makes the folders that must be there, for this user alone.
     ///
     /// # Errors

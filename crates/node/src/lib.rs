@@ -14,6 +14,7 @@
 pub mod api;
 mod audit;
 pub mod ceilings;
+mod certificates;
 pub mod client;
 pub mod db;
 pub mod dirs;
@@ -21,11 +22,14 @@ pub mod disk;
 mod failpoint;
 mod logs;
 mod observe;
+mod public;
 pub mod reconcile;
 mod release;
 mod supervise;
 mod usage;
 pub mod wire;
 
+pub use certificates::CertificateError;
 pub use failpoint::failpoint;
+pub use public::{Public, PublicError};
 pub use supervise::{Node, Options, StartError, run};

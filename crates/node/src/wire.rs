@@ -1,12 +1,14 @@
 //! What the node says to the programs that it starts, and what they answer: one JSON object a line.
 //!
-//! A cell gets a Unix socket as standard input. First comes one byte with its listening sockets as descriptors (for
-//! requests, for events, for metrics) and, if a grant of it needs a network, a socket to the broker; then one
-//! [`CellOrder`], then nothing or the word [`DRAIN`].
+//! A cell gets a Unix socket as standard input. First comes one byte with what it listens on as descriptors (a passage for
+//! requests, sockets for events and for metrics) and, if a grant of it needs a network, a socket to the broker; then a byte
+//! with the sockets of each public listener that is handed to it. The byte says how many of these are still to come. Then
+//! comes one [`CellOrder`], and later [`CellTold`].
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tombolo_listen::TlsPems;
 
 /// The hidden command that is a cell.
 pub const CELL_COMMAND: &str = "__cell";
@@ -17,10 +19,8 @@ pub const EGRESS_COMMAND: &str = "__egress";
 /// The hidden command that verifies artifacts.
 pub const VERIFY_COMMAND: &str = "__verify";
 
-/// The byte that carries a cell's sockets.
-pub const SOCKETS: &[u8] = b"s";
-/// The line that asks a cell to answer what has begun and end.
-pub const DRAIN: &str = "drain";
+/// The listeners that a cell can be handed.
+pub const HANDED_MAX: usize = 255;
 
 /// What a cell is to serve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,24 @@ pub struct CellOrder {
     pub memory_bytes: u64,
     /// How long requests that have begun may go on when it drains.
     pub drain_ms: u64,
+    /// Whether TLS is spoken at each of the public listeners that are handed to it.
+    pub handed: Vec<bool>,
+    /// For those that speak TLS, as [`CellTold::Certificates`].
+    pub certificates: Vec<TlsPems>,
+}
+
+/// What a cell is told while it serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellTold {
+    /// Accept from the listeners that were handed to it.
+    Enter,
+    /// Leave them to another cell.
+    Leave,
+    /// Use these certificates for connections from now on.
+    Certificates(Vec<TlsPems>),
+    /// Answer what has begun, and end.
+    Drain,
 }
 
 /// A function of a cell.

@@ -30,10 +30,10 @@ pub(super) fn request(
     env.set("SCRIPT_NAME", script);
     env.set("PATH_INFO", &decoded(path_info));
     env.set("QUERY_STRING", parts.uri.query().unwrap_or(""));
-    let peer = door.peer.map_or_else(String::new, |peer| peer.ip().to_string());
+    let peer = door.client(&parts.headers);
     env.set("REMOTE_ADDR", &peer);
     env.set("REMOTE_HOST", &peer);
-    if door.is_tls {
+    if door.is_tls(&parts.headers) {
         env.set("HTTPS", "on");
     }
     if let Some(bytes) = body_bytes {
@@ -119,7 +119,7 @@ fn server<'a>(door: &Door, parts: &'a request::Parts) -> (&'a str, String) {
     };
     let default = || match door.local {
         Some(local) => local.port().to_string(),
-        None => if door.is_tls { "443" } else { "80" }.to_owned(),
+        None => if door.is_tls(&parts.headers) { "443" } else { "80" }.to_owned(),
     };
     (name, port.map_or_else(default, str::to_owned))
 }

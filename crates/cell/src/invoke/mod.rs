@@ -65,6 +65,7 @@ pub(crate) async fn invoke(
     request: Request<RequestBody>,
 ) -> Result<Answer, Refusal> {
     let ticks = door.worker.shared.ticks()?;
+    let is_tls = door.is_tls(request.headers());
     let memory = pass.take_memory();
     let setting = |stdin: Input, stdout: Output| Setting {
         ticks,
@@ -78,7 +79,7 @@ pub(crate) async fn invoke(
             time_is_up: function.limits.time_is_up,
         },
         account: Account::of(function, door.worker.index),
-        is_tls: door.is_tls,
+        is_tls,
     };
     let mut running = match &function.entry {
         Entry::HttpP2(pre) => p2::call(setting(Input::closed(), log(function, call)), pre.clone(), request)

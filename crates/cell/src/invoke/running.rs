@@ -22,7 +22,7 @@ use wasmtime_wasi_http::Error;
 use super::head::Head;
 use crate::admit::Pass;
 use crate::refusal::{Refusal, Shortage};
-use crate::turns::Account;
+use crate::turns::{self, Account};
 
 /// Frames of a response's body, as the guest makes them.
 pub(crate) type Frames = UnsyncBoxBody<bytes::Bytes, Error>;
@@ -37,6 +37,7 @@ pub(crate) type Held = (Pass, TickerGuard);
 pub(crate) struct Running {
     guest: Option<Pin<Box<dyn Future<Output = Ended>>>>,
     ended: Option<Ended>,
+    in_line: bool,
     head: Head,
     pass: Held,
     /// Set when the client sent more than the guest may get.
@@ -66,13 +67,21 @@ impl Running {
         account: Account,
     ) -> Running {
         let guest = attributed(Some(limits.caller), metered(guest, move |used| account.charge(used)));
-        Running { guest: Some(Box::pin(guest)), ended: None, head, pass, body_too_large, limits }
+        Running {
+            guest: Some(Box::pin(guest)),
+            ended: None,
+            in_line: false,
+            head,
+            pass,
+            body_too_large,
+            limits,
+        }
     }
 
     /// Lets the guest work; whether it has ended.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         if let Some(guest) = &mut self.guest
-            && let Poll::Ready(ended) = guest.as_mut().poll(cx)
+            && let Poll::Ready(ended) = turns::watched(&mut self.in_line, || guest.as_mut().poll(cx))
         {
             self.guest = None;
             self.ended = Some(ended);
@@ -83,6 +92,11 @@ impl Running {
     /// Whether the guest has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()
+    }
+
+    /// Whether the guest was interrupted and would go on by itself.
+    pub(crate) fn is_in_line(&self) -> bool {
+        self.in_line
     }
 
     /// What the guest came to, if it has ended.

@@ -100,13 +100,15 @@ impl Protocols {
 /// Tells every connection of a worker to end after the requests that it has.
 #[derive(Debug, Default)]
 pub(crate) struct Closing {
-    begun: Cell<bool>,
+    begun: Cell<Option<Instant>>,
     notify: Notify,
 }
 
 impl Closing {
     pub(crate) fn begin(&self) {
-        self.begun.set(true);
+        if !self.has_begun() {
+            self.begun.set(Some(Instant::now()));
+        }
         self.notify.notify_waiters();
     }
 
@@ -119,6 +121,11 @@ impl Closing {
     }
 
     pub(crate) fn has_begun(&self) -> bool {
+        self.begun.get().is_some()
+    }
+
+    /// When it began.
+    fn since(&self) -> Option<Instant> {
         self.begun.get()
     }
 }
@@ -138,8 +145,8 @@ async fn supervise<C: Future>(
     poll_fn(|cx| {
         let _ = told.as_mut().poll(cx);
         let mut polled = connection.as_mut().poll(cx);
-        // Told to end before its first byte came, a connection would close on a request that is on its way.
-        if polled.is_pending() && closing.has_begun() && watch.has_begun() && !shutting_down {
+        // Told to end between two requests, a connection would close on one that is on its way.
+        if polled.is_pending() && closing.has_begun() && watch.can_say_goodbye() && !shutting_down {
             shutting_down = true;
             shut_down(connection.as_mut());
             polled = connection.as_mut().poll(cx);
@@ -150,7 +157,9 @@ async fn supervise<C: Future>(
         if polled.is_ready() {
             return Poll::Ready(());
         }
-        while let Some(deadline) = watch.deadline(patience, closing.has_begun()) {
+        // Once it is told, the client may take its time to read what it is told with.
+        let closing_since = closing.since().filter(|_| !shutting_down);
+        while let Some(deadline) = watch.deadline(patience, closing_since) {
             if deadline < timer.deadline().into_std() || timer.as_mut().poll(cx).is_ready() {
                 if deadline <= Instant::now() {
                     return Poll::Ready(());

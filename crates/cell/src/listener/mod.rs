@@ -1,92 +1,72 @@
 //! Accepts connections and hands each to a task of its own.
 
-mod bind;
 mod connection;
 mod framing;
 mod outbox;
-mod tls;
 mod watch;
 
-use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch::Receiver;
+use tombolo_listen::{Accepted, Socket, Stream, Tls};
 
-pub(crate) use bind::Sockets;
-pub use bind::{ListenAddress, ListenError, Listener};
 pub(crate) use connection::{Closing, Protocols};
 pub(crate) use outbox::Outbox;
-pub use tls::{Tls, TlsError, TlsFiles, TlsPems};
 pub use watch::Patience;
 pub(crate) use watch::Watch;
 
 use crate::path::{Door, DoorKind};
 use crate::worker::Worker;
 
-/// A pause before accepting again when the process has no descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// A worker's end of a listening socket.
-pub(crate) enum Socket {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
 /// What comes in through one listening socket, and how it is spoken to.
 pub(crate) struct Entrance {
     pub(crate) socket: Socket,
     pub(crate) kind: DoorKind,
     pub(crate) tls: Option<Tls>,
+    /// Whether it is accepted from; `None` is always.
+    pub(crate) open: Option<Receiver<bool>>,
 }
 
-impl Listener {
-    /// The socket for the worker at `index`; needs that worker's runtime.
-    pub(crate) fn for_worker(&self, index: usize) -> io::Result<Socket> {
-        match &self.sockets {
-            Sockets::Tcp(sockets) => {
-                let socket = sockets[index % sockets.len()].try_clone()?;
-                TcpListener::from_std(socket).map(Socket::Tcp)
-            }
-            Sockets::Unix(socket) => UnixListener::from_std(socket.try_clone()?).map(Socket::Unix),
-        }
-    }
+/// Why an entrance accepts no more.
+enum Over {
+    /// The worker ends.
+    Ended,
+    /// Somebody else accepts for now.
+    Left,
 }
 
 impl Entrance {
-    /// Accepts until the worker closes, and then what was already waiting.
-    pub(crate) async fn serve(self, worker: Rc<Worker>, protocols: Protocols, closing: Rc<Closing>) {
+    /// Accepts whenever it is open, until the worker closes. Each time it is left its connections end.
+    pub(crate) async fn serve(mut self, worker: Rc<Worker>, protocols: Protocols) {
         loop {
-            let accepted = tokio::select! {
-                biased;
-                accepted = self.accept() => accepted,
-                () = closing.begun() => match futures::FutureExt::now_or_never(self.accept()) {
-                    Some(accepted) => accepted,
-                    None => return,
-                },
-            };
-            match accepted {
-                Ok(connection) => self.spawn(connection, &worker, &protocols, &closing),
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            let closing = Rc::default();
+            let over = self.accept(&worker, &protocols, &closing).await;
+            closing.begin();
+            if let Over::Ended = over {
+                return;
             }
         }
     }
 
-    async fn accept(&self) -> io::Result<Accepted> {
-        match &self.socket {
-            Socket::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                let local = stream.local_addr().ok();
-                Ok(Accepted { stream: Stream::Tcp(stream), peer: Some(peer), local })
-            }
-            Socket::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
-                Ok(Accepted { stream: Stream::Unix(stream), peer: None, local: None })
-            }
+    async fn accept(&mut self, worker: &Rc<Worker>, protocols: &Protocols, closing: &Rc<Closing>) -> Over {
+        tokio::select! {
+            () = worker.closing.begun() => return Over::Ended,
+            () = until(&mut self.open, true) => {}
+        }
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                accepted = self.socket.accept() => accepted,
+                // What was already waiting is still accepted.
+                () = worker.closing.begun() => match self.socket.accept().now_or_never() {
+                    Some(accepted) => accepted,
+                    None => return Over::Ended,
+                },
+                () = until(&mut self.open, false) => return Over::Left,
+            };
+            self.spawn(accepted, worker, protocols, closing);
         }
     }
 
@@ -110,15 +90,16 @@ impl Entrance {
     }
 }
 
-struct Accepted {
-    stream: Stream,
-    peer: Option<SocketAddr>,
-    local: Option<SocketAddr>,
-}
-
-enum Stream {
-    Tcp(tokio::net::TcpStream),
-    Unix(tokio::net::UnixStream),
+/// Waits until an entrance is open, or is not.
+async fn until(open: &mut Option<Receiver<bool>>, is_open: bool) {
+    let changed = match open {
+        Some(open) => open.wait_for(|open| *open == is_open).await.is_ok(),
+        None => is_open,
+    };
+    if !changed {
+        // It will not change any more.
+        std::future::pending().await
+    }
 }
 
 async fn serve<T>(stream: T, tls: Option<Tls>, door: Door, protocols: Protocols, closing: Rc<Closing>)
@@ -134,10 +115,4 @@ where
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     protocols.serve(stream, is_http2, door, closing).await;
-}
-
-/// Errors that `accept` reports for a connection that is already gone.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

@@ -29,9 +29,8 @@ impl Default for Patience {
     }
 }
 
-/// How long a draining cell waits for the first byte of a connection that it has just accepted: the client sent it
-/// before it could know.
-const FIRST_BYTE: Duration = Duration::from_millis(250);
+/// How long a connection that is to end waits for a request: the client sent it before it could know.
+const LAST_REQUEST: Duration = Duration::from_millis(250);
 
 /// One connection's state, shared between its bytes, its requests and its supervisor.
 #[derive(Debug)]
@@ -84,18 +83,24 @@ impl Watch {
         self.scan.borrow().is_ambiguous()
     }
 
-    /// Whether the client has sent anything.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.has_begun.get()
+    /// Whether the client can be told that a connection ends: with the answer to a request (HTTP/1), or as soon as it has
+    /// said that it speaks HTTP/2.
+    pub(crate) fn can_say_goodbye(&self) -> bool {
+        if self.one_by_one { self.in_flight.get() > 0 } else { self.has_begun.get() }
     }
 
     /// Until when the client must have done what it is expected to do; `None` while it is the guest's turn.
-    pub(crate) fn deadline(&self, patience: &Patience, is_draining: bool) -> Option<Instant> {
+    /// A connection that is to end `closing` since then ends sooner.
+    pub(crate) fn deadline(&self, patience: &Patience, closing: Option<Instant>) -> Option<Instant> {
         let write = self.write_since.get().map(|since| since + patience.write);
         let read = match (self.in_flight.get(), self.head_since.get()) {
             (0, Some(since)) => Some(since + patience.head),
-            (0, None) if is_draining && !self.has_begun() => Some(self.idle_since.get() + FIRST_BYTE),
-            (0, None) => Some(self.idle_since.get() + patience.idle),
+            (0, None) => {
+                let idle = self.idle_since.get() + patience.idle;
+                let closing = closing.filter(|_| self.write_since.get().is_none());
+                let last = closing.map(|closing| closing.max(self.idle_since.get()) + LAST_REQUEST);
+                Some(last.map_or(idle, |last| last.min(idle)))
+            }
             _ => None,
         };
         match (write, read) {
@@ -105,7 +110,7 @@ impl Watch {
     }
 
     fn did_read(&self, bytes: &[u8]) {
-        self.has_begun.set(self.has_begun() || !bytes.is_empty());
+        self.has_begun.set(self.has_begun.get() || !bytes.is_empty());
         if self.one_by_one && self.in_flight.get() == 0 && !bytes.is_empty() {
             if self.head_since.get().is_none() {
                 self.head_since.set(Some(Instant::now()));

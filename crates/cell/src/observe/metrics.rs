@@ -84,17 +84,13 @@ fn functions(page: &mut Page, called: &[(&Function, Totals)], unrouted: &Totals)
             page.value("tombolo_refusals_total", &[("function", name), ("reason", reason)], count);
         }
     }
-    page.family("tombolo_cpu_seconds_total", "counter", "Processor time of calls that have ended.");
+    page.family("tombolo_cpu_seconds_total", "counter", "Processor time of a function's guests.");
     for (name, totals) in named() {
         page.value("tombolo_cpu_seconds_total", &[("function", name)], totals.cpu_ns as f64 / 1e9);
     }
     page.family("tombolo_canceled_total", "counter", "Requests whose client left before the answer.");
     for (name, totals) in named() {
         page.value("tombolo_canceled_total", &[("function", name)], totals.canceled);
-    }
-    page.family("tombolo_cpu_seconds_total", "counter", "Processor time of a function's guests.");
-    for (name, totals) in named() {
-        page.value("tombolo_cpu_seconds_total", &[("function", name)], seconds(totals.cpu_ns / 1000));
     }
     page.family(
         "tombolo_request_duration_seconds",

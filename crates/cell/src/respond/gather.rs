@@ -1,5 +1,5 @@
-//! Gathers what a guest has of its body without waiting, so that short answers leave in one piece and with their
-//! length.
+//! Gathers what a guest has of its body without waiting for anything but its turn, so that short answers leave in one
+//! piece and with their length.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -15,6 +15,8 @@ use crate::worker::drop_finished_instances;
 
 /// A body longer than this is streamed. Twice a pipe's buffer: what most pages fit in.
 const GATHER_BYTES_MAX: u64 = 128 * 1024;
+/// Turns of a guest that was interrupted, after which what is there leaves.
+const TURNS_MAX: u32 = 4;
 
 /// What was there of a body.
 #[derive(Debug)]
@@ -36,12 +38,20 @@ pub(super) enum End {
     Failed(String),
 }
 
-/// Takes frames, letting the guest go on whenever that made room for more. Never waits.
+/// Takes frames, letting the guest go on whenever that made room for more, and when it was only interrupted.
 pub(super) async fn gather(frames: &mut Frames, running: &mut Running) -> Gathered {
     let mut gathered = Gathered { chunks: VecDeque::new(), bytes: 0, trailers: None, end: End::Open };
+    let mut turns = 0;
     poll_fn(|cx| {
+        if turns > 0 {
+            running.poll(cx);
+        }
         while gathered.take(frames, cx) && !running.has_ended() {
             running.poll(cx);
+        }
+        if gathered.is_open() && running.is_in_line() && turns < TURNS_MAX {
+            turns += 1;
+            return Poll::Pending;
         }
         if running.has_ended() && gathered.is_open() {
             // The guest left its end of the body open; it closes with the instance.

@@ -8,11 +8,10 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use tombolo_cell::{
-    Drained, Handle, ListenAddress, Listener, Patience, PreparedFunction, ServeOptions, Serving,
-};
+use tombolo_cell::{Drained, Handle, Patience, PreparedFunction, Public, ServeOptions, Serving};
 use tombolo_engine::{Code, Engine, EngineClass, EngineOptions, Pooling};
 use tombolo_host::{Template, TemplateParts};
+use tombolo_listen::{ListenAddress, Listener};
 use tombolo_spec::{GrantSet, LimitOverrides, Profile};
 
 /// A function to serve: its name, guest, routes and limits.
@@ -84,8 +83,9 @@ pub(crate) fn cell_with(functions: &[Function], change: impl FnOnce(&mut ServeOp
     let mut options = ServeOptions {
         engines: vec![engine().clone()],
         functions: functions.iter().map(prepared).collect(),
-        listeners,
-        tls: None,
+        listeners: listeners.into_iter().map(|listener| Public { listener, tls: None }).collect(),
+        gateway: Vec::new(),
+        is_open: true,
         control: bind(ListenAddress::Unix(control.clone())),
         admin,
         workers: 1,

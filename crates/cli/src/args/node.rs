@@ -8,16 +8,17 @@ use clap::{Args, Subcommand};
 /// Keep the apps of many tenants running on this machine
 ///
 /// Works at once: state is kept in the XDG folders, or below /var/lib for root. Apps come with `tombolo apply`.
-/// SIGTERM and Ctrl-C let requests that have begun end.
+/// SIGTERM and Ctrl-C let requests that have begun end; SIGHUP reads the certificates again.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct NodeArgs {
     #[command(subcommand)]
     pub(crate) command: Option<NodeCommand>,
 
-    /// Where the gateway listens for everybody (repeatable)
+    /// Where the gateway listens for everybody: 127.0.0.1:8080, https://[::]:443 for TLS with the certificates of the
+    /// configuration folder, unix:/run/web.sock, or systemd for inherited sockets; ADDRESS=TENANT hands it to one tenant alone (repeatable)
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<tombolo_node::Public>,
 
     /// Also answer the API at this address, to those who bear a token; in clear, so for a private network or a tunnel
     #[arg(long, value_name = "ADDRESS")]
@@ -31,7 +32,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) runtime: Option<PathBuf>,
 
-    /// Where ceiling.toml and secrets are [default: /etc/tombolo, or ~/.config/tombolo]
+    /// Where ceiling.toml, certificates and secrets are [default: /etc/tombolo, or ~/.config/tombolo]
     #[arg(long, value_name = "DIR")]
     pub(crate) config: Option<PathBuf>,
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tombolo_cell::ListenAddress;
+use tombolo_listen::ListenAddress;
 
 use super::ProgramArgs;
 

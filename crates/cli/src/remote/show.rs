@@ -52,10 +52,11 @@ pub(super) fn node(status: &NodeStatus) -> String {
     let (gateway, egress) = (process(status.gateway), process(status.egress));
     let free = ByteSize(status.disk_free_bytes >> 20 << 20);
     let mut text = format!(
-        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\negress: {egress}\nstate: {}, {free} free\nceiling: {}\ncontrol groups {}\napps: {}\n",
+        "tombolo {}, process {}\ngateway: {gateway}, listens on {}\n{}egress: {egress}\nstate: {}, {free} free\nceiling: {}\ncontrol groups {}\napps: {}\n",
         status.version,
         status.pid,
         status.listen.join(", "),
+        walls(&status.gateway_layers),
         status.state,
         status.ceiling,
         status.cgroups,
@@ -63,18 +64,23 @@ pub(super) fn node(status: &NodeStatus) -> String {
     );
     for cell in &status.cells {
         let apps: Vec<String> = cell.apps.iter().map(|(app, revision)| format!("{app}@{revision}")).collect();
-        let (in_force, missing) = (layers(&cell.layers, "in-force"), layers(&cell.layers, "missing"));
-        let _ = writeln!(
+        let _ = write!(
             text,
-            "cell {} of {}: {}, process {}, {}\n  walls: {in_force}\n  missing: {missing}",
+            "cell {} of {}: {}, process {}, {}\n{}",
             cell.cell,
             cell.tenant,
             cell.phase,
             cell.pid,
             apps.join(" "),
+            walls(&cell.layers),
         );
     }
     text
+}
+
+/// The kernel's walls around a process, those that are up and those that are not.
+fn walls(of: &serde_json::Value) -> String {
+    format!("  walls: {}\n  missing: {}\n", layers(of, "in-force"), layers(of, "missing"))
 }
 
 fn layers(layers: &serde_json::Value, status: &str) -> String {

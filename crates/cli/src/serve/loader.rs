@@ -9,11 +9,11 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use tombolo_cell::TlsFiles;
+use tombolo_listen::TlsFiles;
 use tombolo_spec::Grant;
 
 use super::helper;
-use super::message::{self, CodeNote, Functions, Message, Pem};
+use super::message::{self, CodeNote, Functions, Message};
 use super::prepare::{Compiled, Engines};
 use super::wanted::Wanted;
 use super::watch::{Watch, settle};
@@ -126,9 +126,7 @@ fn certificates(args: &ServeArgs, socket: &UnixStream) -> std::io::Result<()> {
     if files.is_empty() {
         return Ok(());
     }
-    let read =
-        |files: &TlsFiles| files.read().map(|pems| Pem { certificate: pems.certificate, key: pems.key });
-    let message = match files.iter().map(read).collect() {
+    let message = match files.iter().map(TlsFiles::read).collect() {
         Ok(pems) => Message::Certificates(pems),
         Err(error) => Message::Failed(error.to_string()),
     };

@@ -13,6 +13,7 @@ use std::os::unix::net::UnixStream;
 
 use serde::{Deserialize, Serialize};
 use tombolo_engine::{Authenticated, EngineClass, Kind};
+use tombolo_listen::TlsPems;
 
 use super::prepare::Compiled;
 
@@ -25,7 +26,7 @@ pub(super) enum Message {
     /// Everything is loaded and compiled; a descriptor follows for each function.
     Functions(Functions),
     /// The certificate files hold this.
-    Certificates(Vec<Pem>),
+    Certificates(Vec<TlsPems>),
     /// Something could not be loaded.
     Failed(String),
 }
@@ -47,13 +48,6 @@ pub(super) struct CodeNote {
     is_module: bool,
     /// The texts of the function's secrets.
     pub(super) secrets: BTreeMap<String, String>,
-}
-
-/// A certificate and its key.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Pem {
-    pub(super) certificate: Vec<u8>,
-    pub(super) key: Vec<u8>,
 }
 
 impl CodeNote {

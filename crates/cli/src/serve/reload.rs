@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use rustix::net::SendFlags;
-use tombolo_cell::{Handle, PreparedFunction, Tls, TlsPems};
+use tombolo_cell::{Handle, PreparedFunction};
 use tombolo_host::Data;
+use tombolo_listen::{Tls, TlsPems};
 use tombolo_spec::GrantSet;
 
 use super::helper;
-use super::message::{self, Functions, Message, Pem};
+use super::message::{self, Functions, Message};
 use super::prepare::{Engines, function};
 use super::wanted::Wanted;
 use crate::args::ServeArgs;
@@ -68,7 +69,7 @@ impl Asker {
 /// What a reload needs, all of it in memory.
 pub(super) struct Reload {
     pub(super) handle: Handle,
-    pub(super) tls: Option<(Tls, Vec<tombolo_cell::TlsFiles>)>,
+    pub(super) tls: Option<Tls>,
     pub(super) args: ServeArgs,
     pub(super) engines: Engines,
     pub(super) data: Option<Arc<Data>>,
@@ -80,7 +81,7 @@ impl Reload {
     fn take(&self, message: Message, socket: &UnixStream) {
         let outcome = match message {
             Message::Functions(functions) => self.functions(&functions, socket),
-            Message::Certificates(pems) => self.certificates(pems),
+            Message::Certificates(pems) => self.certificates(&pems),
             Message::Failed(why) => Err(anyhow!(why).into()),
         };
         if let Err(failure) = outcome {
@@ -113,14 +114,9 @@ impl Reload {
             .collect()
     }
 
-    fn certificates(&self, pems: Vec<Pem>) -> Result<(), Failure> {
-        let Some((tls, files)) = &self.tls else { return Ok(()) };
-        let pems: Vec<TlsPems> = files
-            .iter()
-            .zip(pems)
-            .map(|(files, pem)| TlsPems { files: files.clone(), certificate: pem.certificate, key: pem.key })
-            .collect();
-        tls.reload(&pems)?;
+    fn certificates(&self, pems: &[TlsPems]) -> Result<(), Failure> {
+        let Some(tls) = &self.tls else { return Ok(()) };
+        tls.reload(pems)?;
         self.handle.certificates_swapped();
         Ok(())
     }

@@ -37,6 +37,11 @@ impl Zone {
         self.inner().names.insert(name.to_owned(), answers);
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        *self.inner() = Inner::default();
+    }
+
     /// The names that were asked for since the last call, once for each question for an IPv4 address.
     pub(crate) fn asked(&self) -> Vec<String> {
         let asked = std::mem::take(&mut self.inner().asked);

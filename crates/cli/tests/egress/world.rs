@@ -9,6 +9,7 @@ use crate::addresses::{NAME_SERVER, ip};
 use crate::common::{Done, finish, guest, tombolo};
 use crate::dns::{Record, Zone};
 use crate::namespaces::{Internet, inside};
+use crate::node;
 use crate::peers::{far, near};
 use crate::tap::Tap;
 
@@ -41,7 +42,10 @@ pub(crate) fn in_world<F: Fn(&World)>(case: F) {
     let name = type_name::<F>().trim_end_matches("::{{closure}}");
     let (_program, name) = name.split_once("::").expect("a test is in a module");
     inside(name, || {
-        let world = World::new();
+        let mut world = World::new();
+        case(&world);
+        world.zone.clear();
+        world.on_node = true;
         case(&world);
         let problems = world.problems.take();
         assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
@@ -52,6 +56,8 @@ pub(crate) struct World {
     zone: Zone,
     tap: Tap,
     problems: RefCell<Vec<String>>,
+    /// Whether a node runs the guests, or `tombolo run` does.
+    pub(crate) on_node: bool,
     _internet: Internet,
 }
 
@@ -75,7 +81,7 @@ impl World {
         let zone = Zone::default();
         zone.serve(datagrams, streams);
         peers.into_iter().chain(near()).for_each(|peer| peer.serve());
-        World { zone, tap: Tap::new(), problems: RefCell::default(), _internet: internet }
+        World { zone, tap: Tap::new(), problems: RefCell::default(), on_node: false, _internet: internet }
     }
 
     /// Lets a name lead to these addresses.
@@ -96,10 +102,14 @@ impl World {
 
     /// Runs a guest that does these acts in one instance.
     pub(crate) fn run(&self, program: &str, grants: &[&str], acts: &[Act]) -> Ran {
-        let mut command = tombolo(["run", "--limit", "outbound-requests=1000"]);
-        command.args(grants.iter().flat_map(|grant| ["--grant", grant]));
-        command.arg(guest(program)).args(acts.join(&"then".to_owned()));
-        let done = finish(&mut command, b"");
+        let args = acts.join(&"then".to_owned());
+        let done = if self.on_node {
+            node::run(program, grants, &args)
+        } else {
+            let mut command = tombolo(["run", "--limit", "outbound-requests=1000"]);
+            command.args(grants.iter().flat_map(|grant| ["--grant", grant]));
+            finish(command.arg(guest(program)).args(args), b"")
+        };
         Ran { done, reached: self.tap.reached(), asked: self.zone.asked() }
     }
 
@@ -139,8 +149,9 @@ impl World {
     pub(crate) fn check(&self, holds: bool, problem: &str, ran: &Ran, acts: &[Act]) {
         if !holds {
             let Ran { done, reached, asked } = ran;
+            let on_node = self.on_node;
             self.problems.borrow_mut().push(format!(
-                "- {problem}\n  acts: {acts:?}\n  reached: {reached:?}\n  asked: {asked:?}\n  code: {:?}\n  stdout: {:?}\n  stderr: {:?}",
+                "- {problem}\n  on a node: {on_node}\n  acts: {acts:?}\n  reached: {reached:?}\n  asked: {asked:?}\n  code: {:?}\n  stdout: {:?}\n  stderr: {:?}",
                 done.code, done.stdout, done.stderr
             ));
         }

@@ -130,7 +130,7 @@ fn many_deploys_leave_nothing_behind() {
     node.until("old cells are gone", || node.cells().len() == 1);
     node.until("no descriptor is left open", || open(&node) <= before);
     let sockets = std::fs::read_dir(node.folder.path().join("run/cells")).expect("sockets").count();
-    assert_eq!(sockets, 3);
+    assert_eq!(sockets, 2);
     assert_eq!(node.run(&["history", "web"]).exits(0).stdout.lines().count(), 20);
 }
 

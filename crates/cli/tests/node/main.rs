@@ -1,6 +1,8 @@
 //! `tombolo node` as its users meet it: real processes, sockets and disks.
 
 mod attacker;
+#[path = "../common/certificates.rs"]
+mod certificates;
 mod cgroups;
 mod churn;
 #[path = "../common/mod.rs"]
@@ -8,6 +10,7 @@ mod common;
 mod deploys;
 mod explain;
 mod faults;
+mod gateway;
 mod greedy;
 mod hostile;
 mod power;

@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Node {
     pub(crate) folder: TempDir,
     pub(crate) address: String,
+    /// All of them, the others as the node says them.
+    pub(crate) addresses: Vec<String>,
     process: Child,
     binary: &'static Path,
     more: Vec<String>,
@@ -111,7 +113,7 @@ impl Node {
         Node::start_in(folder, "127.0.0.1:0", &[], None, binary())
     }
 
-    fn start_in(
+    pub(crate) fn start_in(
         folder: TempDir,
         address: &str,
         more: &[&str],
@@ -136,9 +138,10 @@ impl Node {
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
-        let address = address_of(&mut process, folder.path());
+        let addresses = addresses_of(&mut process, folder.path());
+        let address = addresses[0].clone();
         let more = more.iter().map(|argument| (*argument).to_owned()).collect();
-        Node { folder, address, process, binary, more, disk }
+        Node { folder, address, addresses, process, binary, more, disk }
     }
 
     /// The same node again, after it was killed; on the address it had.
@@ -202,13 +205,13 @@ impl Node {
     }
 
     pub(crate) fn try_get(&self, path: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let status = answer.split(' ').nth(1)?.parse().ok()?;
-        Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+        try_get(&self.address, path)
+    }
+
+    /// The address of the listener that is this tenant's alone.
+    pub(crate) fn own_address(&self, tenant: &str) -> &str {
+        let end = format!(" for {tenant}");
+        self.addresses.iter().find_map(|address| address.strip_suffix(&end)).expect("its own listener")
     }
 
     /// Sends raw bytes; returns all that comes back.
@@ -274,17 +277,28 @@ impl Drop for Node {
     }
 }
 
+/// As [`Node::get`], from any address; none where nobody answers.
+pub(crate) fn try_get(address: &str, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+}
+
 /// Reads what the node says until it says where it serves; a thread writes the rest to a file.
-fn address_of(process: &mut Child, folder: &Path) -> String {
+fn addresses_of(process: &mut Child, folder: &Path) -> Vec<String> {
     let mut lines = BufReader::new(process.stderr.take().expect("piped")).lines();
     let mut log =
         std::fs::File::options().create(true).append(true).open(folder.join("node.err")).expect("a log file");
-    let mut address = None;
+    let mut addresses = Vec::new();
     for line in lines.by_ref() {
         let line = line.expect("text");
         writeln!(log, "{line}").expect("written");
         if let Some(found) = line.strip_prefix("tombolo: serving on ") {
-            address = Some(found.to_owned());
+            addresses.push(found.to_owned());
         }
         if line.contains("the API is at") {
             break;
@@ -295,10 +309,11 @@ fn address_of(process: &mut Child, folder: &Path) -> String {
             let _ = writeln!(log, "{line}");
         }
     });
-    address.unwrap_or_else(|| {
+    if addresses.is_empty() {
         let said = std::fs::read_to_string(folder.join("node.err")).unwrap_or_default();
         panic!("the node did not start: {said}")
-    })
+    }
+    addresses
 }
 
 /// An app with one function, made for a test.
@@ -354,6 +369,20 @@ pub(crate) fn saying(text: &str) -> String {
     )
 }
 
+/// A program that answers with its environment, a NUL after each variable.
+pub(crate) const ENVIRONMENT: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 0) "\20\00\00\00\1a\00\00\00")
+  (data (i32.const 32) "content-type: text/plain\n\n")
+  (func (export "_start")
+    (drop (call $sizes (i32.const 64) (i32.const 12)))
+    (drop (call $environ (i32.const 128) (i32.const 65536)))
+    (i32.store (i32.const 8) (i32.const 65536))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 2) (i32.const 72)))))"#;
+
 pub(crate) fn path(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
@@ -367,6 +396,8 @@ pub(crate) fn signal(pid: u32, name: &str) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
     let signal = match name {
         "TERM" => rustix::process::Signal::TERM,
+        "STOP" => rustix::process::Signal::STOP,
+        "HUP" => rustix::process::Signal::HUP,
         _ => rustix::process::Signal::KILL,
     };
     // It may be gone already.

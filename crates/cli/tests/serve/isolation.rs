@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use crate::attackers::{self, Http2};
 use crate::certificates::Certificate;
 use crate::common::{TempDir, folder, guest, guests};
-use crate::world::{Server, curl};
+use crate::world::{Server, certificate_flags, curl};
 
 /// Attackers of a kind at once, and how often each strikes.
 const ATTACKERS: usize = 4;
@@ -241,7 +241,7 @@ fn upstream(bomb: Vec<u8>) -> String {
 fn http_2_floods_end_their_own_connection() {
     let folder = folder(&[]);
     let certificate = Certificate::make(folder.path(), "a", &["localhost"]);
-    let (server, admin) = serve(&folder, &certificate.flags());
+    let (server, admin) = serve(&folder, &certificate_flags(&certificate));
     let canary = || {
         let url = format!("https://{}/canary", server.address);
         curl(&["-k", "--http2", &url]).contains("ello")

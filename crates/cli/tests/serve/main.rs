@@ -1,6 +1,7 @@
 //! `tombolo serve` as a process, seen from outside, as far as possible by clients that nobody here wrote.
 
 mod attackers;
+#[path = "../common/certificates.rs"]
 mod certificates;
 #[path = "../common/mod.rs"]
 mod common;

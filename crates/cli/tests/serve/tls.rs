@@ -4,11 +4,12 @@ use std::process::Command;
 
 use crate::certificates::Certificate;
 use crate::common::{TempDir, folder, guest};
-use crate::world::{Server, curl, run};
+use crate::world::{Server, certificate_flags, curl, run};
 
 fn serve(folder: &TempDir, certificates: &[&Certificate], guest_name: &str) -> Server {
     let guest = guest(guest_name);
-    let flags: Vec<String> = certificates.iter().flat_map(|certificate| certificate.flags()).collect();
+    let flags: Vec<String> =
+        certificates.iter().flat_map(|certificate| certificate_flags(certificate)).collect();
     let mut args = vec![guest.to_str().expect("a path in UTF-8")];
     // A busy machine is no reason to send h2load away.
     args.extend(["-l", "concurrency=512", "-l", "queue-time=60s"]);

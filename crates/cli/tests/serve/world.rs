@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::certificates::Certificate;
 use crate::common::tombolo;
 
 /// How often something is looked for that must come, at [`PAUSE`] between two looks.
@@ -238,4 +239,10 @@ impl Server {
         }
         panic!("{what} did not settle: {} descriptors, {} bytes", self.descriptors(), self.memory_bytes());
     }
+}
+
+/// The flags by which a server uses a certificate.
+pub(crate) fn certificate_flags(certificate: &Certificate) -> [String; 4] {
+    let text = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
+    ["--tls-cert".into(), text(&certificate.certificate), "--tls-key".into(), text(&certificate.key)]
 }

@@ -21,8 +21,9 @@ pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         gateway: node.gateway_pid(),
+        gateway_layers: node.gateway_layers(),
         egress: node.egress_pid(),
-        listen: node.addresses.iter().map(ToString::to_string).collect(),
+        listen: node.addresses.clone(),
         state: state.display().to_string(),
         disk_free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
         ceiling: match node.ceiling {

@@ -11,8 +11,9 @@ use super::node::Node;
 use super::verify::verify;
 use crate::audit::AuditEvent;
 use crate::failpoint;
+use crate::public::Public;
 use crate::reconcile::{Action, AppId, CellId, Event, Exit, Record, Revision};
-use crate::wire::CellOrder;
+use crate::wire::{CellOrder, CellTold};
 
 impl Node {
     pub(super) fn act(self: &Rc<Self>, action: Action) {
@@ -76,22 +77,46 @@ impl Node {
             secrets: self.options.dirs.secrets(tenant),
             workers: self.options.workers,
             memory_bytes: self.options.cell_memory_bytes,
+            handed: self.own_listeners(tenant).map(|(public, _)| public.is_tls).collect(),
+            certificates: self.certificates.borrow().get(&Some(tenant.clone())).cloned().unwrap_or_default(),
             drain_ms: u64::try_from(self.options.policy.drain.as_millis()).unwrap_or(u64::MAX) / 3 * 2,
         })
     }
 
+    /// What is served, and where: a tenant with a listener of its own and all its apps in one cell has it there.
     fn route(&self, version: u64, table: &BTreeMap<AppId, CellId>) {
-        let mut cells = BTreeMap::<CellId, Vec<String>>::new();
+        let sole = sole_cells(table);
+        self.hand_listeners(&sole);
+        let mut cells = BTreeMap::<CellId, CellRoutes>::new();
         for (app, cell) in table {
-            cells.entry(*cell).or_default().extend(self.routes(app, *cell));
+            let owner = || app.tenant.to_string();
+            let empty = || CellRoutes { cell: cell.0, owner: owner(), routes: Vec::new() };
+            cells.entry(*cell).or_insert_with(empty).routes.extend(self.routes(app, *cell));
         }
-        let cells = cells.into_iter().map(|(cell, routes)| CellRoutes { cell: cell.0, routes });
-        let table = Table { version, cells: cells.collect() };
+        let is_handed = |(public, _): &(Public, _)| {
+            public.tenant.as_ref().is_some_and(|tenant| sole.contains_key(tenant))
+        };
+        let handed = self.public.iter().map(is_handed).collect();
+        let table = Table { version, cells: cells.into_values().collect(), handed };
         if let Some(gateway) = &*self.gateway.borrow() {
-            // A gateway that is gone is started again, and asks again.
-            let _ = gateway.orders.send(Order::Table(table));
+            for cell in &table.cells {
+                let process = self.process(CellId(cell.cell));
+                process.into_iter().for_each(|process| gateway.reach(cell.cell, &process.passage));
+            }
+            gateway.order(Order::Table(table));
             failpoint("routes-sent");
         }
+    }
+
+    /// A tenant's own listeners are its cell's: the next one enters before the one before leaves, and for a moment both
+    /// accept from the same sockets.
+    fn hand_listeners(&self, sole: &BTreeMap<&Name, CellId>) {
+        let cells = self.cells.borrow();
+        let handed = cells.iter().filter(|(_, cell)| self.own_listeners(&cell.tenant).next().is_some());
+        let (enter, leave): (Vec<_>, Vec<_>) =
+            handed.partition(|(id, cell)| sole.get(&cell.tenant) == Some(id));
+        enter.iter().for_each(|(_, cell)| cell.tell(&CellTold::Enter));
+        leave.iter().for_each(|(_, cell)| cell.tell(&CellTold::Leave));
     }
 
     /// The routes of the revision of an app that a cell has.
@@ -121,11 +146,22 @@ impl Node {
     }
 }
 
+/// The cells of tenants whose apps are all in one.
+fn sole_cells(table: &BTreeMap<AppId, CellId>) -> BTreeMap<&Name, CellId> {
+    let mut cells = BTreeMap::<&Name, Vec<CellId>>::new();
+    table.iter().for_each(|(app, cell)| cells.entry(&app.tenant).or_default().push(*cell));
+    let sole = |(tenant, cells): (_, Vec<CellId>)| {
+        let first = *cells.first()?;
+        cells.iter().all(|cell| *cell == first).then_some((tenant, first))
+    };
+    cells.into_iter().filter_map(sole).collect()
+}
+
 /// What the cell observed is kept before it goes.
 async fn drain(node: Rc<Node>, process: Rc<CellProcess>) {
     let observed = process.observed().await;
     node.past.keep(&process.tenant, observed);
-    process.drain().await;
+    process.drain();
 }
 
 /// What became of a revision, for the audit log.

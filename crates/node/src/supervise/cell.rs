@@ -12,7 +12,7 @@ use std::rc::Rc;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::Mutex;
-use tombolo_gateway::wire::socket_path;
+use tombolo_listen::Passage;
 use tombolo_sandbox::send_fds;
 use tombolo_spec::{Name, Observed};
 
@@ -22,7 +22,7 @@ use super::node::Node;
 use crate::audit::AuditEvent;
 use crate::observe;
 use crate::reconcile::{CellId, Event, Exit};
-use crate::wire::{CELL_COMMAND, CellFunction, CellOrder, CellSaid, DRAIN, SOCKETS};
+use crate::wire::{CELL_COMMAND, CellFunction, CellOrder, CellSaid, CellTold};
 
 /// Variables that say where this machine's certificates are: whom outgoing TLS trusts.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
@@ -33,6 +33,8 @@ pub(super) struct CellProcess {
     pub(super) pid: u32,
     pub(super) tenant: Name,
     pub(super) sockets: Sockets,
+    /// By which the gateway reaches it.
+    pub(super) passage: Passage,
     pub(super) layers: RefCell<serde_json::Value>,
     group: Group,
     /// Its functions, as `app/function`: what it says of others is not listened to.
@@ -44,10 +46,9 @@ pub(super) struct CellProcess {
     orders: Mutex<OwnedWriteHalf>,
 }
 
-/// Where a cell listens.
+/// Where a cell listens for the node.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    pub(super) requests: PathBuf,
     pub(super) control: PathBuf,
     pub(super) admin: PathBuf,
 }
@@ -55,14 +56,13 @@ pub(super) struct Sockets {
 impl Sockets {
     fn new(folder: &Path, cell: CellId) -> Sockets {
         Sockets {
-            requests: socket_path(folder, cell.0),
             control: folder.join(format!("{cell}.control")),
             admin: folder.join(format!("{cell}.admin")),
         }
     }
 
     fn bind(&self) -> io::Result<Vec<OwnedFd>> {
-        [&self.requests, &self.control, &self.admin]
+        [&self.control, &self.admin]
             .into_iter()
             .map(|path| {
                 let _ = std::fs::remove_file(path);
@@ -78,7 +78,7 @@ impl Sockets {
 
 impl Drop for Sockets {
     fn drop(&mut self) {
-        for path in [&self.requests, &self.control, &self.admin] {
+        for path in [&self.control, &self.admin] {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -93,7 +93,8 @@ impl CellProcess {
         order: &CellOrder,
     ) -> io::Result<Rc<CellProcess>> {
         let sockets = Sockets::new(&node.options.dirs.cells(), cell);
-        let listeners = sockets.bind()?;
+        let (passage, requests) = Passage::new()?;
+        let listeners: Vec<_> = std::iter::once(requests).chain(sockets.bind()?).collect();
         let (ours, theirs) = channel()?;
         let mut command = this_program(CELL_COMMAND);
         command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -103,7 +104,10 @@ impl CellProcess {
         // Theirs must be closed here, or the end of the cell would not end the socket.
         let broker = node.egress.join(cell, tenant, order)?;
         let given: Vec<_> = listeners.iter().chain(&broker).map(AsFd::as_fd).collect();
-        send_fds(&ours, SOCKETS, &given)?;
+        let handed: Vec<_> = node.own_listeners(tenant).map(|(_, listener)| listener.descriptors()).collect();
+        for (sockets, left) in std::iter::once(&given).chain(&handed).zip((0..=handed.len()).rev()) {
+            send_fds(&ours, &[u8::try_from(left).unwrap_or(u8::MAX)], sockets)?;
+        }
         let text = serde_json::to_string(order).map_err(io::Error::from)?;
         ours.set_nonblocking(true)?;
         let (said, orders) = tokio::net::UnixStream::from_std(ours)?.into_split();
@@ -111,6 +115,7 @@ impl CellProcess {
             pid: running.pid,
             tenant: tenant.clone(),
             sockets,
+            passage,
             layers: RefCell::default(),
             group,
             functions: order.functions.iter().map(CellFunction::full_name).collect(),
@@ -125,8 +130,7 @@ impl CellProcess {
             let log = tokio::net::unix::pipe::Receiver::from_owned_fd(log)?;
             tokio::task::spawn_local(Rc::clone(&process).read_log(Rc::clone(node), cell, log));
         }
-        let first = Rc::clone(&process);
-        tokio::task::spawn_local(async move { first.say(&text).await });
+        process.say(text);
         tokio::task::spawn_local(Rc::clone(&process).listen(Rc::clone(node), cell, said, running));
         Ok(process)
     }
@@ -139,17 +143,25 @@ impl CellProcess {
     }
 
     /// Asks it to answer what has begun and end.
-    pub(super) async fn drain(&self) {
+    pub(super) fn drain(self: &Rc<Self>) {
         self.is_draining.set(true);
-        self.say(DRAIN).await;
+        self.tell(&CellTold::Drain);
     }
 
-    /// A cell that does not listen is about to be gone, which is heard of otherwise.
-    async fn say(&self, line: &str) {
-        let mut orders = self.orders.lock().await;
-        if orders.write_all(line.as_bytes()).await.is_ok() {
-            let _ = orders.write_all(b"\n").await;
+    /// Tells it something.
+    pub(super) fn tell(self: &Rc<Self>, told: &CellTold) {
+        if let Ok(line) = serde_json::to_string(told) {
+            self.say(line);
         }
+    }
+
+    /// Lines leave one after the other. A cell that does not listen is about to be gone, which is heard of otherwise.
+    fn say(self: &Rc<Self>, mut line: String) {
+        let process = Rc::clone(self);
+        line.push('\n');
+        tokio::task::spawn_local(async move {
+            let _ = process.orders.lock().await.write_all(line.as_bytes()).await;
+        });
     }
 
     /// Hears what it says, until its end.

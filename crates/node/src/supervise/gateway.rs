@@ -1,14 +1,19 @@
 //! The gateway's process: started, fed with tables, started again when it ends.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc;
-use tombolo_gateway::wire::{Order, SOCKETS, Said};
+use tombolo_gateway::wire::{Order, Said};
+use tombolo_listen::Passage;
 use tombolo_sandbox::send_fds;
 
 use super::children::{Running, channel, how, this_program};
@@ -22,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// One that has served for so long starts with short pauses again.
 const SERVED: Duration = Duration::from_secs(30);
+/// The longest line that a gateway says.
+const SAID_BYTES_MAX: u64 = 64 << 10;
 
 /// Keeps a gateway running until the node ends.
 pub(super) async fn keep(node: Rc<Node>) {
@@ -29,7 +36,7 @@ pub(super) async fn keep(node: Rc<Node>) {
     while !node.is_ending() {
         let started = tokio::time::Instant::now();
         let why = match start(&node) {
-            Ok((running, orders, said)) => serve(&node, running, orders, said).await,
+            Ok((running, socket)) => serve(&node, running, socket).await,
             Err(error) => format!("it cannot be started: {error}"),
         };
         node.gateway.replace(None);
@@ -46,52 +53,103 @@ pub(super) async fn keep(node: Rc<Node>) {
 #[derive(Debug)]
 pub(super) struct Gateway {
     pub(super) pid: u32,
-    pub(super) orders: mpsc::UnboundedSender<Order>,
+    pub(super) layers: RefCell<serde_json::Value>,
+    /// The cells whose passages it was given.
+    reached: RefCell<BTreeSet<u64>>,
+    orders: mpsc::UnboundedSender<(Order, Vec<OwnedFd>)>,
 }
 
-fn start(
-    node: &Node,
-) -> io::Result<(Running, tokio::net::unix::OwnedWriteHalf, tokio::net::unix::OwnedReadHalf)> {
+impl Gateway {
+    /// Orders something of it. One that is gone is started again and told everything anew.
+    pub(super) fn order(&self, order: Order) {
+        let _ = self.orders.send((order, Vec::new()));
+    }
+
+    /// Gives it the passage to a cell, once.
+    pub(super) fn reach(&self, cell: u64, passage: &Passage) {
+        if self.reached.borrow().contains(&cell) {
+            return;
+        }
+        // Without descriptors the cell is out of reach, and tried again with the next table.
+        if let Ok(passage) = passage.as_fd().try_clone_to_owned() {
+            self.reached.borrow_mut().insert(cell);
+            let _ = self.orders.send((Order::Cell { cell }, vec![passage]));
+        }
+    }
+}
+
+fn start(node: &Node) -> io::Result<(Running, UnixStream)> {
     let (ours, theirs) = channel()?;
     let mut command = this_program(GATEWAY_COMMAND);
     command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::inherit());
     let (running, _) = node.children.start(command)?;
-    let sockets: Vec<_> = node.listeners.iter().map(AsFd::as_fd).collect();
-    send_fds(&ours, SOCKETS, &sockets)?;
     ours.set_nonblocking(true)?;
-    let (said, orders) = tokio::net::UnixStream::from_std(ours)?.into_split();
-    Ok((running, orders, said))
+    Ok((running, UnixStream::from_std(ours)?))
 }
 
-async fn serve(
-    node: &Rc<Node>,
-    running: Running,
-    orders: tokio::net::unix::OwnedWriteHalf,
-    said: tokio::net::unix::OwnedReadHalf,
-) -> String {
-    let (sender, waiting) = mpsc::unbounded_channel();
-    let begin = Order::Begin { cells: node.options.dirs.cells(), workers: node.options.workers };
-    // The receiver is still here.
-    let _ = sender.send(begin);
-    node.gateway.replace(Some(Gateway { pid: running.pid, orders: sender }));
-    let writer = tokio::task::spawn_local(write(waiting, orders));
+async fn serve(node: &Rc<Node>, running: Running, socket: UnixStream) -> String {
+    let (orders, waiting) = mpsc::unbounded_channel();
+    if let Err(error) = begin(node, &orders) {
+        return format!("it cannot be given its sockets: {error}");
+    }
+    let (pid, ended) = (running.pid, running.ended);
+    let (layers, reached) = (RefCell::default(), RefCell::default());
+    node.gateway.replace(Some(Gateway { pid, layers, reached, orders }));
+    let (said, socket) = socket.into_split();
+    let writer = tokio::task::spawn_local(write(waiting, socket));
     node.tell(Event::GatewayStarted);
-    let mut lines = BufReader::new(said).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if let Ok(Said::Routed { version }) = serde_json::from_str(&line) {
-            node.tell(Event::Routed { version });
+    let mut said = BufReader::new(said);
+    let mut line = Vec::new();
+    while (&mut said).take(SAID_BYTES_MAX).read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
+        match serde_json::from_slice(&line) {
+            Ok(Said::Ready { layers }) => {
+                node.gateway.borrow().as_ref().map(|gateway| gateway.layers.replace(layers));
+            }
+            Ok(Said::Routed { version }) => node.tell(Event::Routed { version }),
+            // One that was taken over may say anything; it gains nothing by it.
+            Err(_) => {}
         }
+        line.clear();
     }
     writer.abort();
-    running.ended.await.map_or_else(|_| "it is gone".to_owned(), how)
+    ended.await.map_or_else(|_| "it is gone".to_owned(), how)
+}
+
+/// The public listeners and how to serve on them.
+fn begin(node: &Node, orders: &mpsc::UnboundedSender<(Order, Vec<OwnedFd>)>) -> io::Result<()> {
+    for (public, listener) in &node.public {
+        let sockets = listener.descriptors();
+        let sockets = sockets.iter().map(BorrowedFd::try_clone_to_owned).collect::<io::Result<Vec<_>>>()?;
+        // The receiver is still here.
+        let order = Order::Listen {
+            sockets: sockets.len(),
+            is_tls: public.is_tls,
+            owner: public.tenant.as_ref().map(ToString::to_string),
+        };
+        let _ = orders.send((order, sockets));
+    }
+    for (owner, pems) in &*node.certificates.borrow() {
+        let (owner, pems) = (owner.as_ref().map(ToString::to_string), pems.clone());
+        let _ = orders.send((Order::Certificates { owner, pems }, Vec::new()));
+    }
+    let _ = orders.send((Order::Begin { workers: node.options.workers }, Vec::new()));
+    Ok(())
 }
 
 /// Orders leave one after the other; a gateway that does not read is one that is gone.
-async fn write(mut waiting: mpsc::UnboundedReceiver<Order>, mut orders: tokio::net::unix::OwnedWriteHalf) {
-    while let Some(order) = waiting.recv().await {
+async fn write(mut waiting: mpsc::UnboundedReceiver<(Order, Vec<OwnedFd>)>, mut socket: OwnedWriteHalf) {
+    while let Some((order, descriptors)) = waiting.recv().await {
         let Ok(mut line) = serde_json::to_vec(&order) else { continue };
         line.push(b'\n');
-        if orders.write_all(&line).await.is_err() {
+        let written = match descriptors.as_slice() {
+            [] => socket.write_all(&line).await,
+            descriptors => {
+                let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+                let socket: &UnixStream = socket.as_ref();
+                socket.async_io(Interest::WRITABLE, || send_fds(socket, &line, &descriptors)).await
+            }
+        };
+        if written.is_err() {
             return;
         }
     }

@@ -2,6 +2,7 @@
 
 mod act;
 mod cell;
+mod certificates;
 mod children;
 mod egress;
 mod gateway;

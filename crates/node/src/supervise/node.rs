@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore, watch};
+use tombolo_listen::Listener;
 use tombolo_spec::{Ceiling, Isolation, Name, Observed};
 
 use super::cell::CellProcess;
@@ -18,11 +18,13 @@ use super::gateway::Gateway;
 use super::groups::Groups;
 use crate::audit::{Audit, AuditEvent, Recorded};
 use crate::ceilings::MachineCeiling;
+use crate::certificates::Certificates;
 use crate::db::{Db, Release};
 use crate::dirs::Dirs;
 use crate::disk::Artifacts;
 use crate::logs::Logs;
 use crate::observe::Past;
+use crate::public::Public;
 use crate::reconcile::{AppId, CellId, Event, Policy, Revision, State, Time, step};
 use crate::release::{Checked, check};
 
@@ -32,7 +34,7 @@ pub struct Options {
     /// Where it keeps things.
     pub dirs: Dirs,
     /// Where the gateway listens for anybody.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Public>,
     /// Where the API is asked with tokens, if anywhere.
     pub api: Option<SocketAddr>,
     /// Threads of the gateway, and of each cell.
@@ -57,11 +59,14 @@ pub struct Node {
     pub(crate) audit: Audit,
     /// What cells observed that are gone.
     pub(crate) past: Past,
-    pub(crate) addresses: Vec<SocketAddr>,
+    /// The public addresses in use, for people.
+    pub(crate) addresses: Vec<String>,
+    pub(super) public: Vec<(Public, Listener)>,
+    /// Those in use.
+    pub(super) certificates: RefCell<Certificates>,
     /// Grows with each event: who waits for something looks again.
     pub(crate) changed: watch::Sender<u64>,
     pub(super) state: RefCell<State>,
-    pub(super) listeners: Vec<OwnedFd>,
     pub(super) children: Children,
     pub(crate) groups: Groups,
     pub(super) cells: RefCell<BTreeMap<CellId, Rc<CellProcess>>>,
@@ -82,7 +87,8 @@ impl Node {
         db: Db,
         artifacts: Artifacts,
         ceiling: MachineCeiling,
-        (listeners, addresses): (Vec<OwnedFd>, Vec<SocketAddr>),
+        public: Vec<(Public, Listener)>,
+        certificates: Certificates,
         state: State,
     ) -> Rc<Node> {
         let audit = Audit::new(options.dirs.audit());
@@ -95,10 +101,11 @@ impl Node {
             logs: RefCell::default(),
             audit,
             past: Past::default(),
-            addresses,
+            addresses: public.iter().map(|(public, listener)| public.at(listener)).collect(),
+            public,
+            certificates: RefCell::new(certificates),
             changed: watch::Sender::new(0),
             state: RefCell::new(state),
-            listeners,
             children: Children::default(),
             cells: RefCell::default(),
             gateway: RefCell::default(),
@@ -251,6 +258,21 @@ impl Node {
     /// The gateway's process, if it runs.
     pub(crate) fn gateway_pid(&self) -> Option<u32> {
         self.gateway.borrow().as_ref().map(|gateway| gateway.pid)
+    }
+
+    /// The kernel's walls around the gateway, as far as it has said.
+    pub(crate) fn gateway_layers(&self) -> serde_json::Value {
+        self.gateway.borrow().as_ref().map(|gateway| gateway.layers.borrow().clone()).unwrap_or_default()
+    }
+
+    /// The public listeners that are a tenant's alone.
+    pub(super) fn own_listeners(&self, tenant: &Name) -> impl Iterator<Item = &(Public, Listener)> {
+        self.public.iter().filter(move |(public, _)| public.tenant.as_ref() == Some(tenant))
+    }
+
+    /// Whether TLS is spoken anywhere.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.public.iter().any(|(public, _)| public.is_tls)
     }
 
     /// The process that makes connections for cells, if it runs.

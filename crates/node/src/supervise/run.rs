@@ -1,7 +1,6 @@
 //! The life of a node, from its start to its end.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -11,15 +10,20 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tombolo_gateway::wire::Order;
+use tombolo_listen::{ListenAddress, ListenError, Listener};
+use tombolo_sandbox::FDS_MAX;
 
 use super::node::{Node, Options};
 use super::notify::{keep_watchdog, notify};
-use super::{egress, gateway};
+use super::{certificates, egress, gateway};
 use crate::api;
 use crate::ceilings::{CeilingError, MachineCeiling};
+use crate::certificates::{CertificateError, read as read_certificates};
 use crate::db::{Db, DbError};
 use crate::disk::Artifacts;
+use crate::public::Public;
 use crate::reconcile::{Event, State};
+use crate::wire::{CellTold, HANDED_MAX};
 
 /// How long all processes together may take to end.
 const END_TIME: Duration = Duration::from_secs(20);
@@ -44,20 +48,21 @@ pub enum StartError {
     #[error("another node uses {}; stop it, or say --state and --runtime", .0.display())]
     Running(PathBuf),
     /// A public address.
-    #[error("cannot listen on {address}: {source}; stop the other process, or say --listen")]
-    Listen {
-        /// Which one.
-        address: SocketAddr,
-        /// The kernel's answer.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// More public listeners than a cell can be handed.
+    #[error("the node cannot start: {0} public listeners are more than {HANDED_MAX}")]
+    Listeners(usize),
+    /// Certificates that a public address needs.
+    #[error("the node cannot start: {0}")]
+    Certificates(#[from] CertificateError),
 }
 
 /// Runs a node until it is told to end. `ready` is called once the API answers, with the public addresses in use.
 ///
 /// # Errors
 /// [`StartError`]; once it has started, a node does not fail.
-pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), StartError> {
+pub fn run(options: Options, ready: impl FnOnce(&[String])) -> Result<(), StartError> {
     options.dirs.make()?;
     let _lock = lock(&options)?;
     raise_open_files();
@@ -65,18 +70,20 @@ pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), St
     let (db, recovered) = Db::open(&options.dirs.state)?;
     let artifacts = Artifacts::open(options.dirs.state.join("artifacts"))?;
     let state = State::new(options.policy.clone(), db.apps()?);
-    let public = listen(&options.listen)?;
+    let certificates = read_certificates(&options.dirs.certificates(), &options.listen)?;
+    let public = listen(&options)?;
     clear_sockets(&options)?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, async {
-        let node = Node::new(options, db, artifacts, ceiling, public, state);
+        let node = Node::new(options, db, artifacts, ceiling, public, certificates, state);
         recovered.iter().for_each(|recovered| node.say(&recovered.to_string()));
         node.groups.trouble().iter().for_each(|trouble| node.say(&format!("control groups are {trouble}")));
         let mut children = signal(SignalKind::child())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let hang_up = signal(SignalKind::hangup())?;
         let api = api::listen(&node)?;
         tokio::task::spawn_local({
             let node = Rc::clone(&node);
@@ -88,6 +95,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[SocketAddr])) -> Result<(), St
         });
         tokio::task::spawn_local(tick(Rc::clone(&node)));
         tokio::task::spawn_local(gateway::keep(Rc::clone(&node)));
+        tokio::task::spawn_local(certificates::follow(Rc::clone(&node), hang_up));
         tokio::task::spawn_local(egress::keep(Rc::clone(&node)));
         let api = tokio::task::spawn_local(api);
         ready(&node.addresses);
@@ -126,13 +134,11 @@ async fn end(node: &Rc<Node>) {
     node.begin_to_end();
     let done = async {
         if let Some(gateway) = &*node.gateway.borrow() {
-            let _ = gateway.orders.send(Order::Drain);
+            gateway.order(Order::Drain);
         }
         until(|| node.gateway.borrow().is_none()).await;
         let cells: Vec<_> = node.cells.borrow().values().cloned().collect();
-        for cell in cells {
-            cell.drain().await;
-        }
+        cells.iter().for_each(|cell| cell.tell(&CellTold::Drain));
         until(|| node.cells.borrow().is_empty()).await;
         node.egress.end();
         until(|| node.children.count() == 0).await;
@@ -158,27 +164,30 @@ fn lock(options: &Options) -> Result<OwnedFd, StartError> {
     }
 }
 
-fn listen(addresses: &[SocketAddr]) -> Result<(Vec<OwnedFd>, Vec<SocketAddr>), StartError> {
-    let mut sockets = Vec::new();
-    let mut actual = Vec::new();
-    for address in addresses {
-        let bound = bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (own, listener) = bound.map_err(|source| StartError::Listen { address: *address, source })?;
-        actual.push(own);
-        sockets.push(listener.into());
+/// One socket for each thread of the gateway, as far as one message carries them.
+fn listen(options: &Options) -> Result<Vec<(Public, Listener)>, StartError> {
+    let mut all = Vec::new();
+    for public in &options.listen {
+        let listeners = bind(&public.address, options.workers.min(FDS_MAX))?;
+        all.extend(listeners.into_iter().map(|listener| (public.clone(), listener)));
     }
-    Ok((sockets, actual))
+    if all.len() > HANDED_MAX {
+        return Err(StartError::Listeners(all.len()));
+    }
+    Ok(all)
 }
 
 /// The gateway of a node that was killed dies with it, but not in the same moment, and holds the address until then.
-fn bind(address: &SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: &ListenAddress, workers: usize) -> Result<Vec<Listener>, ListenError> {
     for _ in 0..BIND_TRIES {
-        match TcpListener::bind(address) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => std::thread::sleep(BIND_PAUSE),
+        match Listener::bind(address, workers) {
+            Err(ListenError::Bind { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
+                std::thread::sleep(BIND_PAUSE);
+            }
             bound => return bound,
         }
     }
-    TcpListener::bind(address)
+    Listener::bind(address, workers)
 }
 
 /// What the cells of a node that was killed have left.

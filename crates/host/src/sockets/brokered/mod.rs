@@ -46,7 +46,12 @@ pub(crate) fn link_p2(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     p2::tcp_create_socket::add_to_linker::<_, HasSockets>(linker, Guest::brokered_sockets)?;
     p2::udp_create_socket::add_to_linker::<_, HasSockets>(linker, Guest::brokered_sockets)?;
     p2::tcp::add_to_linker::<_, HasSockets>(linker, Guest::brokered_sockets)?;
-    p2::udp::add_to_linker::<_, HasSockets>(linker, Guest::brokered_sockets)
+    p2::udp::add_to_linker::<_, HasSockets>(linker, Guest::brokered_sockets)?;
+    linker.allow_shadowing(true);
+    let mut udp = linker.instance("wasi:sockets/udp@0.2.12")?;
+    udp.func_wrap_async("[method]outgoing-datagram-stream.send", p2_udp::send)?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// TCP and UDP of WASI 0.3.

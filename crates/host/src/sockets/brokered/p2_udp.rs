@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use wasmtime::StoreContextMut;
 use wasmtime::component::Resource;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Network};
@@ -14,11 +15,12 @@ use wasmtime_wasi::p2::bindings::sockets::udp::{
 use wasmtime_wasi::p2::bindings::sockets::udp_create_socket;
 use wasmtime_wasi::p2::{DynPollable, Pollable, SocketError, SocketResult, subscribe};
 use wasmtime_wasi::sockets::ErrorCode as Code;
+use wasmtime_wasi_io::IoView;
 
 use super::options::Name;
-use super::pending::Pending;
 use super::udp::Udp;
 use super::{SocketsView, own};
+use crate::guest::Guest;
 use crate::sockets::metered::ASKED;
 
 /// Datagrams of one call.
@@ -34,8 +36,6 @@ struct Incoming(Udp);
 struct Outgoing {
     udp: Udp,
     permitted: usize,
-    /// A datagram on its way to a peer that has no socket yet, or none that takes it now.
-    sending: Option<Pending<Result<(), Code>>>,
 }
 
 #[async_trait]
@@ -52,32 +52,35 @@ impl Pollable for Incoming {
 
 #[async_trait]
 impl Pollable for Outgoing {
-    async fn ready(&mut self) {
-        if let Some(sending) = &mut self.sending {
-            std::future::poll_fn(|cx| sending.poll(cx)).await;
-        }
-    }
+    async fn ready(&mut self) {}
 }
 
-impl Outgoing {
-    /// What came of the datagram before; none is sent while that is not known.
-    fn last(&mut self) -> Result<(), ErrorCode> {
-        match self.sending.take().map(Pending::take) {
-            None => Ok(()),
-            Some(Ok(sent)) => sent.map_err(ErrorCode::from),
-            Some(Err(sending)) => {
-                self.sending = Some(sending);
-                Err(ErrorCode::WouldBlock)
+/// Sends datagrams. It waits for the socket of a new peer, so that a refusal is seen by who sends.
+pub(super) fn send(
+    mut store: StoreContextMut<'_, Guest>,
+    (this, datagrams): (Resource<OutgoingDatagramStream>, Vec<OutgoingDatagram>),
+) -> Box<dyn Future<Output = wasmtime::Result<(Result<u64, ErrorCode>,)>> + Send + '_> {
+    Box::new(async move {
+        let outgoing = store.data_mut().table().get_mut(&own::<_, Outgoing>(&this))?;
+        if datagrams.len() > std::mem::take(&mut outgoing.permitted) {
+            return Err(wasmtime::Error::msg("more is sent than check-send permitted"));
+        }
+        let udp = outgoing.udp.clone();
+        let mut sent = 0;
+        for OutgoingDatagram { data, remote_address } in datagrams {
+            match send_one(&udp, data, remote_address.map(SocketAddr::from)).await {
+                Ok(()) => sent += 1,
+                Err(_) if sent > 0 => break,
+                Err(code) => return Ok((Err(code.into()),)),
             }
         }
-    }
+        Ok((Ok(sent),))
+    })
+}
 
-    fn send(&mut self, datagram: OutgoingDatagram) -> Result<(), ErrorCode> {
-        self.last()?;
-        let sending = self.udp.send(datagram.data, datagram.remote_address.map(SocketAddr::from))?;
-        self.sending = Some(Pending::begin(sending));
-        Ok(())
-    }
+async fn send_one(udp: &Udp, data: Vec<u8>, to: Option<SocketAddr>) -> Result<(), Code> {
+    udp.net().spend_bytes(data.len(), ASKED).map_err(|_| Code::AccessDenied)?;
+    udp.send(data, to)?.await
 }
 
 impl udp_create_socket::Host for SocketsView<'_> {
@@ -141,7 +144,7 @@ impl HostUdpSocket for SocketsView<'_> {
             None => drop(udp.disconnect()),
         }
         let incoming = self.table.push_child(Incoming(udp.clone()), &this)?;
-        let outgoing = self.table.push_child(Outgoing { udp, permitted: 0, sending: None }, &this)?;
+        let outgoing = self.table.push_child(Outgoing { udp, permitted: 0 }, &this)?;
         Ok((own(&incoming), own(&outgoing)))
     }
 
@@ -233,38 +236,13 @@ impl HostIncomingDatagramStream for SocketsView<'_> {
 impl HostOutgoingDatagramStream for SocketsView<'_> {
     fn check_send(&mut self, this: Resource<OutgoingDatagramStream>) -> SocketResult<u64> {
         let outgoing = self.table.get_mut(&own::<_, Outgoing>(&this))?;
-        outgoing.permitted = match outgoing.last() {
-            Err(ErrorCode::WouldBlock) => 0,
-            last => {
-                last?;
-                DATAGRAMS_MAX
-            }
-        };
-        Ok(outgoing.permitted as u64)
+        outgoing.permitted = DATAGRAMS_MAX;
+        Ok(DATAGRAMS_MAX as u64)
     }
 
-    fn send(
-        &mut self,
-        this: Resource<OutgoingDatagramStream>,
-        datagrams: Vec<OutgoingDatagram>,
-    ) -> SocketResult<u64> {
-        let outgoing = self.table.get_mut(&own::<_, Outgoing>(&this))?;
-        if datagrams.len() > std::mem::take(&mut outgoing.permitted) {
-            return Err(SocketError::trap(wasmtime::Error::msg("more is sent than check-send permitted")));
-        }
-        let mut sent = 0;
-        for datagram in datagrams {
-            if outgoing.udp.net().spend_bytes(datagram.data.len(), ASKED).is_err() {
-                return if sent > 0 { Ok(sent) } else { Err(ErrorCode::AccessDenied.into()) };
-            }
-            match outgoing.send(datagram) {
-                Ok(()) => sent += 1,
-                Err(ErrorCode::WouldBlock) => break,
-                Err(_) if sent > 0 => break,
-                Err(code) => return Err(code.into()),
-            }
-        }
-        Ok(sent)
+    /// Never called: the function of this name stands in its place, as it may wait.
+    fn send(&mut self, _: Resource<OutgoingDatagramStream>, _: Vec<OutgoingDatagram>) -> SocketResult<u64> {
+        Err(ErrorCode::NotSupported.into())
     }
 
     fn subscribe(
@@ -274,10 +252,8 @@ impl HostOutgoingDatagramStream for SocketsView<'_> {
         subscribe(self.table, own::<_, Outgoing>(&this))
     }
 
-    /// What has been taken over is sent first.
     async fn drop(&mut self, this: Resource<OutgoingDatagramStream>) -> wasmtime::Result<()> {
-        let mut outgoing = self.table.delete(own::<_, Outgoing>(&this))?;
-        outgoing.ready().await;
+        self.table.delete(own::<_, Outgoing>(&this))?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Something that is under way.
 
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use wasmtime_wasi::runtime::{self, AbortOnDropJoinHandle};
 
@@ -24,14 +24,5 @@ impl<T: Send + 'static> Pending<T> {
             *self = Pending::Ready(done);
         }
         Poll::Ready(())
-    }
-
-    /// What came of it, if something did.
-    pub(super) fn take(mut self) -> Result<T, Pending<T>> {
-        let _ = self.poll(&mut Context::from_waker(Waker::noop()));
-        match self {
-            Pending::Ready(done) => Ok(done),
-            waiting => Err(waiting),
-        }
     }
 }

@@ -91,6 +91,8 @@ pub struct NodeStatus {
     pub pid: u32,
     /// The gateway's process, if it runs.
     pub gateway: Option<u32>,
+    /// The kernel's walls around the gateway.
+    pub gateway_layers: serde_json::Value,
     /// The process that makes connections for cells, if one runs.
     pub egress: Option<u32>,
     /// Where the gateway listens.

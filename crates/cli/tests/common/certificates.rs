@@ -26,10 +26,4 @@ impl Certificate {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Certificate { certificate, key }
     }
-
-    /// The flags by which a server uses it.
-    pub(crate) fn flags(&self) -> [String; 4] {
-        let text = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
-        ["--tls-cert".to_owned(), text(&self.certificate), "--tls-key".to_owned(), text(&self.key)]
-    }
 }

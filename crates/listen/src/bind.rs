@@ -1,15 +1,17 @@
-//! Opening listening sockets, before the process is locked down.
+//! Opening listening sockets, and giving them to another process.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+use crate::Socket;
 
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -29,14 +31,15 @@ pub enum ListenAddress {
 #[derive(Debug)]
 pub struct Listener {
     /// One for each worker thread where the kernel spreads connections over them (TCP), else one for all.
-    pub(crate) sockets: Sockets,
+    sockets: Sockets,
     address: String,
 }
 
 #[derive(Debug)]
-pub(crate) enum Sockets {
+enum Sockets {
     Tcp(Vec<std::net::TcpListener>),
     Unix(std::os::unix::net::UnixListener),
+    Passed(UnixStream),
 }
 
 /// A socket could not be opened.
@@ -47,7 +50,12 @@ pub enum ListenError {
     Address(String),
     /// The kernel refused.
     #[error("cannot listen on {address}: {source}{}", remedy(source))]
-    Bind { address: String, source: io::Error },
+    Bind {
+        /// Where.
+        address: String,
+        /// Its answer.
+        source: io::Error,
+    },
     /// The socket file belongs to a process that answers.
     #[error("cannot listen on {}: another process already does", .0.display())]
     SocketInUse(PathBuf),
@@ -100,6 +108,66 @@ impl Listener {
     pub fn of_unix(listener: std::os::unix::net::UnixListener, name: &str) -> io::Result<Listener> {
         listener.set_nonblocking(true)?;
         Ok(Listener { sockets: Sockets::Unix(listener), address: name.to_owned() })
+    }
+
+    /// The end of a [`Passage`](crate::Passage) at which connections are accepted; `name` is for messages.
+    ///
+    /// # Errors
+    /// When the kernel does not let it be used without waiting.
+    pub fn passed(passage: OwnedFd, name: &str) -> io::Result<Listener> {
+        let passage = UnixStream::from(passage);
+        passage.set_nonblocking(true)?;
+        Ok(Listener { sockets: Sockets::Passed(passage), address: name.to_owned() })
+    }
+
+    /// Sockets of one address that another process opened, as [`Listener::descriptors`] gave them there.
+    ///
+    /// # Errors
+    /// When they are no sockets, or none.
+    pub fn given(sockets: Vec<OwnedFd>) -> io::Result<Listener> {
+        let first = sockets.first().ok_or(io::ErrorKind::InvalidInput)?;
+        let address = rustix::net::getsockname(first)?;
+        for socket in &sockets {
+            rustix::io::ioctl_fionbio(socket, true)?;
+        }
+        Ok(match SocketAddr::try_from(address) {
+            Ok(address) => {
+                let sockets = Sockets::Tcp(sockets.into_iter().map(Into::into).collect());
+                Listener { sockets, address: address.to_string() }
+            }
+            Err(_) => {
+                let socket = sockets.into_iter().next().ok_or(io::ErrorKind::InvalidInput)?;
+                Listener { sockets: Sockets::Unix(socket.into()), address: "unix".to_owned() }
+            }
+        })
+    }
+
+    /// Its sockets, to be given to another process.
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        match &self.sockets {
+            Sockets::Tcp(sockets) => sockets.iter().map(AsFd::as_fd).collect(),
+            Sockets::Unix(socket) => vec![socket.as_fd()],
+            Sockets::Passed(socket) => vec![socket.as_fd()],
+        }
+    }
+
+    /// The socket for the worker at `index`; needs that worker's runtime.
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub fn for_worker(&self, index: usize) -> io::Result<Socket> {
+        match &self.sockets {
+            Sockets::Tcp(sockets) => {
+                let socket = sockets[index % sockets.len()].try_clone()?;
+                tokio::net::TcpListener::from_std(socket).map(Socket::Tcp)
+            }
+            Sockets::Unix(socket) => {
+                tokio::net::UnixListener::from_std(socket.try_clone()?).map(Socket::Unix)
+            }
+            Sockets::Passed(socket) => {
+                tokio::net::UnixStream::from_std(socket.try_clone()?).map(Socket::Passed)
+            }
+        }
     }
 
     /// The address in use, with the port that the kernel chose.
