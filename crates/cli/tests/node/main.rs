@@ -8,6 +8,7 @@ mod churn;
 #[path = "../common/mod.rs"]
 mod common;
 mod deploys;
+mod egress;
 mod explain;
 mod faults;
 mod gateway;

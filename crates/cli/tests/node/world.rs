@@ -120,7 +120,18 @@ impl Node {
         disk: Option<SmallDisk>,
         binary: &'static Path,
     ) -> Node {
-        let mut command = disk.as_ref().map_or_else(|| program(binary, [""; 0]), |disk| disk.command(binary));
+        let command = disk.as_ref().map_or_else(|| program(binary, [""; 0]), |disk| disk.command(binary));
+        Node::spawn(command, folder, address, more, disk, binary)
+    }
+
+    fn spawn(
+        mut command: std::process::Command,
+        folder: TempDir,
+        address: &str,
+        more: &[&str],
+        disk: Option<SmallDisk>,
+        binary: &'static Path,
+    ) -> Node {
         command.args(["node", "--workers", "1", "--listen", address]);
         for (flag, name) in [("--state", "state"), ("--runtime", "run"), ("--config", "config")] {
             command.arg(flag).arg(folder.path().join(name));
@@ -142,6 +153,13 @@ impl Node {
         let address = addresses[0].clone();
         let more = more.iter().map(|argument| (*argument).to_owned()).collect();
         Node { folder, address, addresses, process, binary, more, disk }
+    }
+
+    /// A node whose operator said whom TLS trusts.
+    pub(crate) fn start_trusting(folder: TempDir, authority: Option<PathBuf>) -> Node {
+        let mut command = program(binary(), [""; 0]);
+        command.envs(authority.map(|file| ("SSL_CERT_FILE", file)));
+        Node::spawn(command, folder, "127.0.0.1:0", &[], None, binary())
     }
 
     /// The same node again, after it was killed; on the address it had.
@@ -261,6 +279,11 @@ impl Node {
 
     pub(crate) fn gateway(&self) -> Option<u32> {
         self.status()["gateway"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+    }
+
+    /// The process that makes connections for cells.
+    pub(crate) fn egress(&self) -> Option<u32> {
+        self.status()["egress"].as_u64().and_then(|pid| u32::try_from(pid).ok())
     }
 
     /// Ends the node as systemd does; returns its exit code.
