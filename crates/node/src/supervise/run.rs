@@ -1,8 +1,8 @@
 //! The life of a node, from its start to its end.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
