@@ -178,6 +178,10 @@ pub(super) const GIVEN_SOCKETS: &[Entry] = &[
     allow_if(libc::SYS_sendto, &[&[Bits(3, MSG_FASTOPEN, 0), Null(4)]], "sending to where a socket leads"),
 ];
 
+/// For a process that hands connections over.
+pub(super) const HANDING_OVER: &[Entry] =
+    &[allow_if(libc::SYS_sendmsg, &[&[Bits(2, MSG_FASTOPEN, 0)]], "sending descriptors on")];
+
 /// With a network.
 pub(super) const OWN_SOCKETS: &[Entry] = &[
     allow_if(
