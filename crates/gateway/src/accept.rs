@@ -9,15 +9,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tombolo_listen::{Accepted, Listener, Socket, Stream, Tls};
 
 use crate::forward::{Door, serve};
+use crate::places::{Place, Places};
 use crate::pool::Pool;
 use crate::table::Current;
 
 /// Connections that each worker holds at most.
-const CONNECTIONS_MAX: usize = 10_000;
+const CONNECTIONS_MAX: u32 = 10_000;
 /// From a request's first byte to the end of its head; also for the TLS handshake.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Requests at once on one HTTP/2 connection.
@@ -47,24 +48,23 @@ pub(crate) struct Worker {
 impl Worker {
     /// Serves as the worker at `index` until told to drain, and then until all that has begun is answered.
     pub(crate) async fn serve(mut self, index: usize, public: Vec<Public>) -> io::Result<()> {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let places = Places::new(CONNECTIONS_MAX);
         let mut accepting = Vec::new();
         for (number, public) in public.into_iter().enumerate() {
             let socket = public.listener.for_worker(index)?;
-            accepting.push(tokio::spawn(self.clone().accept(number, socket, public, Arc::clone(&places))));
+            accepting.push(tokio::spawn(self.clone().accept(number, socket, public, places.clone())));
         }
         let _ = self.drain.wait_for(|drain| *drain).await;
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
-        let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
-        let _ = tokio::time::timeout(DRAIN_TIME, places.acquire_many(all)).await;
+        let _ = tokio::time::timeout(DRAIN_TIME, places.empty()).await;
         Ok(())
     }
 
-    async fn accept(mut self, number: usize, socket: Socket, public: Public, places: Arc<Semaphore>) {
+    async fn accept(mut self, number: usize, socket: Socket, public: Public, places: Places) {
         let owner: Option<Arc<str>> = public.owner.map(Into::into);
         loop {
             // Those for whom there is no place wait in the kernel's queue.
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Some(place) = places.take().await else { return };
             let Some(accepted) = self.next(number, &socket).await else { return };
             let door = Door {
                 table: self.table.clone(),
@@ -73,11 +73,8 @@ impl Worker {
                 is_tls: public.tls.is_some(),
                 owner: owner.clone(),
             };
-            let connection = connection(accepted, public.tls.clone(), door, self.drain.clone());
-            tokio::spawn(async move {
-                connection.await;
-                drop(place);
-            });
+            let stay = Stay { place: Arc::new(place), drain: self.drain.clone() };
+            tokio::spawn(connection(accepted, public.tls.clone(), door, stay));
         }
     }
 
@@ -94,37 +91,62 @@ impl Worker {
     }
 }
 
-/// Serves one connection to its end. How it ends is the client's affair.
-async fn connection(accepted: Accepted, tls: Option<Tls>, door: Door, drain: watch::Receiver<bool>) {
-    match (accepted.stream, tls) {
-        (Stream::Tcp(stream), None) => speak(stream, door, drain).await,
-        (Stream::Unix(stream), None) => speak(stream, door, drain).await,
-        (Stream::Tcp(stream), Some(tls)) => greet(stream, &tls, door, drain).await,
-        (Stream::Unix(stream), Some(tls)) => greet(stream, &tls, door, drain).await,
+/// What a connection holds, and when it is to leave.
+struct Stay {
+    place: Arc<Place>,
+    drain: watch::Receiver<bool>,
+}
+
+impl Stay {
+    /// Until the gateway ends or another needs the place.
+    async fn is_over(&mut self) {
+        tokio::select! {
+            () = self.place.is_needed() => {}
+            _ = self.drain.wait_for(|drain| *drain) => {}
+        }
     }
 }
 
-async fn greet<T>(stream: T, tls: &Tls, door: Door, drain: watch::Receiver<bool>)
+/// Serves one connection to its end. How it ends is the client's affair.
+async fn connection(accepted: Accepted, tls: Option<Tls>, door: Door, stay: Stay) {
+    match (accepted.stream, tls) {
+        (Stream::Tcp(stream), None) => speak(stream, door, stay).await,
+        (Stream::Unix(stream), None) => speak(stream, door, stay).await,
+        (Stream::Tcp(stream), Some(tls)) => greet(stream, &tls, door, stay).await,
+        (Stream::Unix(stream), Some(tls)) => greet(stream, &tls, door, stay).await,
+    }
+}
+
+async fn greet<T>(stream: T, tls: &Tls, door: Door, mut stay: Stay)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIME, tls.accept(stream)).await {
-        speak(stream, door, drain).await;
+    let greeted = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
+    let greeted = tokio::select! {
+        greeted = greeted => greeted,
+        () = stay.is_over() => return,
+    };
+    if let Ok(Ok(stream)) = greeted {
+        speak(stream, door, stay).await;
     }
 }
 
-async fn speak<T>(stream: T, door: Door, mut drain: watch::Receiver<bool>)
+async fn speak<T>(stream: T, door: Door, mut stay: Stay)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).half_close(false);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
-    let service = service_fn(move |request| serve(door.clone(), request));
+    let taken = Arc::clone(&stay.place);
+    let service = service_fn(move |request| {
+        let (door, taken) = (door.clone(), Arc::clone(&taken));
+        async move { taken.during(serve(door, request)).await }
+    });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => return,
-        _ = drain.wait_for(|drain| *drain) => connection.as_mut().graceful_shutdown(),
+        () = stay.is_over() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }

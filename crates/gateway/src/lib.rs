@@ -14,6 +14,7 @@ mod accept;
 mod forward;
 mod headers;
 mod orders;
+mod places;
 mod pool;
 mod refusal;
 mod run;

@@ -42,7 +42,7 @@ pub fn run(node: UnixStream) -> Result<(), GatewayError> {
     let Beginning { public, tls, workers } = Beginning::hear(&mut node)?;
 
     // From here on it holds its sockets and those that it is given, and can open nothing.
-    let layers = lock_down(&Policy { given_sockets: true, hands_over: true, ..Policy::default() })?;
+    let layers = lock_down(&Policy { given_sockets: true, passes_descriptors: true, ..Policy::default() })?;
     let (stop, drain) = watch::channel(false);
     let handed = watch::Sender::new(vec![false; public.len()]);
     let gateway = Gateway { passages: Passages::default(), table: Current::default(), handed, tls, drain };

@@ -19,6 +19,7 @@ pub mod client;
 pub mod db;
 pub mod dirs;
 pub mod disk;
+mod failpoint;
 mod logs;
 mod observe;
 mod public;
@@ -29,5 +30,6 @@ mod usage;
 pub mod wire;
 
 pub use certificates::CertificateError;
+pub use failpoint::failpoint;
 pub use public::{Public, PublicError};
 pub use supervise::{Node, Options, StartError, run};

@@ -25,17 +25,19 @@ impl Past {
     /// Keeps what a cell of a tenant observed, for those that ask later.
     pub(crate) fn keep(&self, tenant: &Name, all: Vec<Observed>) {
         let mut past = self.0.borrow_mut();
-        let before = past.remove(tenant).unwrap_or_default();
+        let own = past.entry(tenant.clone()).or_default();
         let all = all.into_iter().map(|mut observed| {
             // What ran then does not run now.
             (observed.running, observed.waiting, observed.memory_bytes) = (0, 0, 0);
-            if let Some(before) = before.get(&observed.function) {
+            if let Some(before) = own.get(&observed.function) {
                 observed.add(before);
             }
             (observed.function.clone(), observed)
         });
-        // A function that the cell did not have is one that no app has any more.
-        past.insert(tenant.clone(), all.collect());
+        let all: BTreeMap<_, _> = all.collect();
+        // A function that its app's cell did not have is one that the app has no more. Other apps may be in other cells.
+        own.retain(|function, _| !all.keys().any(|known| app(known) == app(function)));
+        own.extend(all);
     }
 
     /// Adds what was kept to what a tenant's cell says now.
@@ -52,9 +54,14 @@ impl Past {
     /// Forgets an app that is removed.
     pub(crate) fn forget(&self, tenant: &Name, app: &Name) {
         if let Some(own) = self.0.borrow_mut().get_mut(tenant) {
-            own.retain(|function, _| function.split('/').next() != Some(app.as_str()));
+            own.retain(|function, _| self::app(function) != app.as_str());
         }
     }
+}
+
+/// The app of a function's full name.
+fn app(function: &str) -> &str {
+    function.split_once('/').map_or(function, |(app, _)| app)
 }
 
 /// Asks a cell; nothing where it does not answer as it should.
@@ -83,15 +90,18 @@ mod tests {
             running: 1,
             ..Observed::default()
         };
-        past.keep(&tenant, vec![observed("web/f"), observed("other/f")]);
+        past.keep(&tenant, vec![observed("web/f"), observed("web/old"), observed("other/f")]);
         past.keep(&tenant, vec![observed("web/f")]);
-        let total = |past: &Past| {
-            let mut now = [observed("web/f")];
+        let total_of = |past: &Past, function: &str| {
+            let mut now = [observed(function)];
             past.add_to(&tenant, &mut now);
             assert_eq!(now[0].running, 1);
             now[0].requests()
         };
+        let total = |past: &Past| total_of(past, "web/f");
         assert_eq!(total(&past), 15);
+        assert_eq!(total_of(&past, "other/f"), 10, "another cell's");
+        assert_eq!(total_of(&past, "web/old"), 5, "its app has it no more");
         past.forget(&tenant, &"web".parse().expect("a name"));
         assert_eq!(total(&past), 5);
     }

@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow};
 use tombolo_cell::{Handle, Patience, Public, ServeOptions, Serving, serve};
 use tombolo_host::{Broker, Network};
 use tombolo_listen::{Listener, Tls};
+use tombolo_node::failpoint;
 use tombolo_node::wire::{CellOrder, CellSaid, CellTold};
 use tombolo_sandbox::{self as sandbox, CellPlan, Entered, Policy, Verdict, recv_fds, run_in_cell};
 
@@ -89,7 +90,9 @@ impl Node {
         let nobodys = |reason: anyhow::Error| Unloadable { app: None, reason };
         let broker = self.broker().map_err(nobodys)?;
         let network = broker.clone().map(|broker| Arc::new(Network::brokered(broker)));
+        failpoint("cell-ordered");
         let Loaded { engines, functions } = load::load(&self.order, network.as_ref())?;
+        failpoint("cell-loaded");
         let [requests, control, admin] = self.listeners().map_err(nobodys)?;
         let tls = self.order.handed.contains(&true).then(|| Tls::load(&self.order.certificates)).transpose();
         let tls = tls.map_err(|error| nobodys(error.into()))?;

@@ -3,6 +3,8 @@
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
+use tombolo_node::failpoint;
+
 use crate::exit::{Exit, Failure};
 
 /// Is the gateway of the node at the other end of standard input.
@@ -11,6 +13,7 @@ use crate::exit::{Exit, Failure};
 /// When that is no node.
 pub(crate) fn gateway() -> Result<Exit, Failure> {
     let node = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    failpoint("gateway-begun");
     tombolo_gateway::run(node)?;
     Ok(Exit::Program(0))
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use tombolo_engine::{ArtifactInfo, Engine, EngineOptions, Entry, Pooling, class};
+use tombolo_node::failpoint;
 use tombolo_node::wire::{Verified, VerifyArtifact, VerifyOrder};
 use tombolo_store::{
     Artifact, CacheKey, CompileFailed, CompiledCache, Compiler, CompilerLimits, PrepareError, prepare,
@@ -22,10 +23,12 @@ pub(crate) fn verify() -> Result<Exit, Failure> {
         one(&order, artifact)
             .map_err(|unfit| Unfit { reason: format!("{}: {}", artifact.function, unfit.reason), ..unfit })
     });
+    failpoint("verify-begun");
     let answer = match classes.collect::<Result<Vec<_>, Unfit>>() {
         Ok(classes) => Verified::Fit { classes },
         Err(Unfit { reason, permanent }) => Verified::Unfit { reason, permanent },
     };
+    failpoint("verify-done");
     io::stdout().lock().write_all(&serde_json::to_vec(&answer)?)?;
     Ok(Exit::Program(0))
 }

@@ -59,6 +59,11 @@ impl<'n> Attacker<'n> {
         })
     }
 
+    /// Makes a call and forgets it, also where nobody is there to make it.
+    pub(crate) fn try_call(&self, number: i64, arguments: &[Arg<'_>]) {
+        let _ = self.send(&request(number, arguments));
+    }
+
     fn send(&self, request: &[u8]) -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(&self.node.address)?;
         let length = request.len();

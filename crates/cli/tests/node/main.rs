@@ -1,9 +1,11 @@
 //! `tombolo node` as its users meet it: real processes, sockets and disks.
 
 mod attacker;
+mod browser;
 #[path = "../common/certificates.rs"]
 mod certificates;
 mod cgroups;
+mod churn;
 #[path = "../common/mod.rs"]
 mod common;
 mod deploys;
@@ -11,8 +13,13 @@ mod egress;
 mod explain;
 mod faults;
 mod gateway;
+mod greedy;
 mod hostile;
+mod page;
+mod power;
+mod secrets;
 mod tenants;
 mod tokens;
+mod top;
 mod upgrade;
 mod world;

@@ -107,6 +107,11 @@ impl Node {
         self.disk.as_ref().expect("a small disk").fill(&self.state())
     }
 
+    /// A node in a folder that holds something already.
+    pub(crate) fn start_in_folder(folder: TempDir) -> Node {
+        Node::start_in(folder, "127.0.0.1:0", &[], None, binary())
+    }
+
     /// A node whose operator wrote this ceiling.
     pub(crate) fn start_under(ceiling: &str) -> Node {
         let folder = crate::common::folder(&[("config/ceiling.toml", ceiling)]);
@@ -143,6 +148,7 @@ impl Node {
             .expect("a log file");
         let mut process = command
             .args(more)
+            .env("TOMBOLO_FAILPOINTS", folder.path().join("failpoints"))
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(Stdio::piped())
@@ -170,6 +176,14 @@ impl Node {
         let address = self.address.clone();
         let disk = self.disk.take();
         Node::start_in(folder, &address, &more, disk, self.binary)
+    }
+
+    /// Lets the next process that comes to this point end there.
+    pub(crate) fn arm(&self, point: &str) -> PathBuf {
+        let folder = self.folder.path().join("failpoints");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(point), "").expect("a file");
+        folder.join(point)
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -10,6 +10,7 @@ use super::call::Call;
 use super::routes::name;
 use super::types::{AppStatus, Deploy, HistoryRow, Nothing, Outcome, Rollback};
 use crate::db::Release;
+use crate::failpoint;
 use crate::reconcile::{AppId, Event, Revision, State};
 use crate::release::Checked;
 use crate::supervise::Node;
@@ -57,7 +58,9 @@ pub(super) async fn deploy(call: Call, deploy: Deploy) -> Result<Outcome, ApiErr
         call.note(format!("revision {revision}, which serves already"));
         return Ok(outcome(&app, revision, "unchanged", serving, None, checked.missing()));
     }
+    failpoint("deploy-checked");
     let revision = node.db.borrow_mut().deploy(&app, &release)?;
+    failpoint("deploy-written");
     call.note(format!("revision {revision}, version {}", release.version));
     node.tell(Event::Deploy { app: app.clone(), revision, isolation: checked.manifest.isolation });
     sweep(node);

@@ -7,6 +7,7 @@ use super::apps::digest;
 use super::call::{Call, Raw};
 use super::types::Nothing;
 use super::{ApiError, full};
+use crate::failpoint;
 
 pub(super) async fn put(mut call: Call) -> Result<Nothing, ApiError> {
     let digest = digest(&call.parts)?;
@@ -18,6 +19,7 @@ pub(super) async fn put(mut call: Call) -> Result<Nothing, ApiError> {
             arriving.write(bytes)?;
         }
     }
+    failpoint("artifact-arrived");
     arriving.finish(&call.node.artifacts, &digest)?;
     Ok(Nothing {})
 }

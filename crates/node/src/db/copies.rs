@@ -47,14 +47,16 @@ pub(super) fn remove(folder: &Path, app: &AppId) -> Result<(), DbError> {
     }
 }
 
-/// All files that can be read; the others are left where they are.
+/// All files that can be read; the others are left where they are, but for those that were never finished.
 pub(super) fn read_all(folder: &Path) -> Result<Vec<Copy>, DbError> {
     let failed = |source| DbError::Io { path: folder.to_owned(), source };
     let entries = std::fs::read_dir(folder).map_err(failed)?;
     let mut copies = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|end| end == "json") {
+        if path.extension().is_some_and(|end| end == "new") {
+            std::fs::remove_file(&path).map_err(failed)?;
+        } else if path.extension().is_some_and(|end| end == "json") {
             copies.extend(std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok()));
         }
     }

@@ -6,6 +6,8 @@
 mod apps;
 mod copies;
 mod open;
+#[cfg(test)]
+mod power;
 mod schema;
 mod tenants;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 use tombolo_spec::Digest;
@@ -98,7 +98,7 @@ impl Artifacts {
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let old = entry.metadata()?.modified()?.elapsed().is_ok_and(|elapsed| elapsed >= age);
+            let old = is_apart(entry.metadata()?.modified()?, SystemTime::now(), age);
             if old && !name.starts_with(TEMPORARY) && !keep.contains(&name) {
                 std::fs::remove_file(entry.path())?;
                 removed += 1;
@@ -106,6 +106,11 @@ impl Artifacts {
         }
         Ok(removed)
     }
+}
+
+/// True if this was not just now. A clock that was wrong may have left times that are yet to come.
+fn is_apart(then: SystemTime, now: SystemTime, age: Duration) -> bool {
+    now.duration_since(then).unwrap_or_else(|ahead| ahead.duration()) >= age
 }
 
 const TEMPORARY: &str = ".new-";

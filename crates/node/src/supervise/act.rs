@@ -10,7 +10,7 @@ use super::cell::CellProcess;
 use super::node::Node;
 use super::verify::verify;
 use crate::audit::AuditEvent;
-use crate::observe;
+use crate::failpoint;
 use crate::public::Public;
 use crate::reconcile::{Action, AppId, CellId, Event, Exit, Record, Revision};
 use crate::wire::{CellOrder, CellTold};
@@ -42,6 +42,7 @@ impl Node {
     }
 
     fn start_cell(self: &Rc<Self>, cell: CellId, tenant: &Name, plan: &BTreeMap<Name, Revision>) {
+        failpoint("cell-wanted");
         let started = self.order(tenant, plan).and_then(|order| {
             CellProcess::start(self, cell, tenant, &order).map_err(|error| Exit {
                 culprit: None,
@@ -103,6 +104,7 @@ impl Node {
                 process.into_iter().for_each(|process| gateway.reach(cell.cell, &process.passage));
             }
             gateway.order(Order::Table(table));
+            failpoint("routes-sent");
         }
     }
 
@@ -125,7 +127,9 @@ impl Node {
     }
 
     fn record(self: &Rc<Self>, record: Record) {
+        failpoint("record-wanted");
         let recorded = self.db.borrow_mut().record(&record);
+        failpoint("record-written");
         if recorded.is_ok() {
             self.record_event(came_of(&record));
         }
@@ -155,7 +159,7 @@ fn sole_cells(table: &BTreeMap<AppId, CellId>) -> BTreeMap<&Name, CellId> {
 
 /// What the cell observed is kept before it goes.
 async fn drain(node: Rc<Node>, process: Rc<CellProcess>) {
-    let observed = observe::ask(&process.sockets.admin).await;
+    let observed = process.observed().await;
     node.past.keep(&process.tenant, observed);
     process.drain();
 }

@@ -1,7 +1,7 @@
 //! One cell: its sockets, its process, what it says.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
@@ -14,20 +14,15 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::Mutex;
 use tombolo_listen::Passage;
 use tombolo_sandbox::send_fds;
-use tombolo_spec::Name;
+use tombolo_spec::{Name, Observed};
 
 use super::children::{Running, channel, how, this_program};
 use super::groups::Group;
 use super::node::Node;
 use crate::audit::AuditEvent;
-use crate::logs::{LINE_BYTES_MAX, app_of};
+use crate::observe;
 use crate::reconcile::{CellId, Event, Exit};
-use crate::wire::{CELL_COMMAND, CellOrder, CellSaid, CellTold};
-
-/// Requests of an app that never served may fail so often, with none that succeeds, before it is taken back.
-const FAILURES_MAX: u32 = 3;
-/// What a cell logs when a request failed by the app's own fault.
-const FAILURES: [&str; 3] = ["\"refusal\":\"trap\"", "\"refusal\":\"limit\"", "\"refusal\":\"guest-http\""];
+use crate::wire::{CELL_COMMAND, CellFunction, CellOrder, CellSaid, CellTold};
 
 /// Variables that say where this machine's certificates are: whom outgoing TLS trusts.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
@@ -42,8 +37,10 @@ pub(super) struct CellProcess {
     pub(super) passage: Passage,
     pub(super) layers: RefCell<serde_json::Value>,
     group: Group,
-    /// Requests that failed, of each app that had none that succeeded.
-    failures: RefCell<BTreeMap<String, Option<u32>>>,
+    /// Its functions, as `app/function`: what it says of others is not listened to.
+    functions: BTreeSet<String>,
+    /// Requests that failed, of each of its apps that had none that succeeded.
+    pub(super) failures: RefCell<BTreeMap<String, Option<u32>>>,
     failed: RefCell<Option<(Option<String>, String)>>,
     is_draining: Cell<bool>,
     orders: Mutex<OwnedWriteHalf>,
@@ -111,7 +108,7 @@ impl CellProcess {
         for (sockets, left) in std::iter::once(&given).chain(&handed).zip((0..=handed.len()).rev()) {
             send_fds(&ours, &[u8::try_from(left).unwrap_or(u8::MAX)], sockets)?;
         }
-        let order = serde_json::to_string(order).map_err(io::Error::from)?;
+        let text = serde_json::to_string(order).map_err(io::Error::from)?;
         ours.set_nonblocking(true)?;
         let (said, orders) = tokio::net::UnixStream::from_std(ours)?.into_split();
         let process = Rc::new(CellProcess {
@@ -121,7 +118,10 @@ impl CellProcess {
             passage,
             layers: RefCell::default(),
             group,
-            failures: RefCell::default(),
+            functions: order.functions.iter().map(CellFunction::full_name).collect(),
+            failures: RefCell::new(
+                order.functions.iter().map(|function| (function.app.clone(), Some(0))).collect(),
+            ),
             failed: RefCell::default(),
             is_draining: Cell::new(false),
             orders: Mutex::new(orders),
@@ -130,9 +130,16 @@ impl CellProcess {
             let log = tokio::net::unix::pipe::Receiver::from_owned_fd(log)?;
             tokio::task::spawn_local(Rc::clone(&process).read_log(Rc::clone(node), cell, log));
         }
-        process.say(order);
+        process.say(text);
         tokio::task::spawn_local(Rc::clone(&process).listen(Rc::clone(node), cell, said, running));
         Ok(process)
+    }
+
+    /// What its functions did since it started.
+    pub(super) async fn observed(&self) -> Vec<Observed> {
+        let mut all = observe::ask(&self.sockets.admin).await;
+        all.retain(|observed| self.functions.contains(&observed.function));
+        all
     }
 
     /// Asks it to answer what has begun and end.
@@ -189,54 +196,5 @@ impl CellProcess {
         node.forget_cell(cell);
         let culprit = culprit.and_then(|app| app.parse().ok());
         node.tell(Event::Exited { cell, exit: Exit { culprit, reason } });
-    }
-
-    async fn read_log(self: Rc<Self>, node: Rc<Node>, cell: CellId, log: tokio::net::unix::pipe::Receiver) {
-        let mut log = BufReader::new(log);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let mut bounded = (&mut log).take(LINE_BYTES_MAX as u64);
-            match bounded.read_until(b'\n', &mut line).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-            let text = String::from_utf8_lossy(&line);
-            let text = text.trim_end();
-            match AuditEvent::refused(&self.tenant, text).and_then(|refused| node.record_event(refused)) {
-                Some(id) => node.logs.borrow_mut().add(&self.tenant, &named(text, &id)),
-                None => node.logs.borrow_mut().add(&self.tenant, text),
-            }
-            if let Some((app, reason)) = self.judge(text)
-                && node.is_on_trial(&self.tenant, app)
-            {
-                node.tell(Event::Unwell { cell, reason });
-            }
-        }
-    }
-
-    /// Whether a line shows that an app answers nobody.
-    fn judge<'l>(&self, line: &'l str) -> Option<(&'l str, String)> {
-        if !line.contains("\"event\":\"request\"") {
-            return None;
-        }
-        let app = app_of(line)?;
-        let mut failures = self.failures.borrow_mut();
-        let count = failures.entry(app.to_owned()).or_insert(Some(0));
-        if !FAILURES.iter().any(|failure| line.contains(failure)) {
-            *count = None;
-            return None;
-        }
-        let count = count.as_mut()?;
-        *count += 1;
-        (*count >= FAILURES_MAX).then(|| (app, format!("its first {count} requests all failed; see the log")))
-    }
-}
-
-/// A line of a cell's log with the name under which its event can be explained.
-fn named(line: &str, id: &str) -> String {
-    match line.strip_prefix('{') {
-        Some(rest) => format!("{{\"id\":\"{id}\",{rest}"),
-        None => line.to_owned(),
     }
 }

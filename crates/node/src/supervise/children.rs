@@ -10,6 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use tokio::sync::oneshot;
 use tombolo_sandbox::{Cgroup, Rlimits, spawn_in_cgroup, spawn_limited};
 
+use crate::failpoint;
+
 /// All children that have not been waited for.
 #[derive(Debug, Default)]
 pub(super) struct Children(RefCell<Vec<Waited>>);
@@ -33,6 +35,7 @@ pub(super) fn this_program(command: &str) -> Command {
     let mut program = Command::new("/proc/self/exe");
     // A process group of its own: a terminal's Ctrl-C is for the node, which then lets them end in good order.
     program.arg(command).env_clear().current_dir("/").process_group(0);
+    program.envs(failpoint::for_child());
     program
 }
 

@@ -7,6 +7,7 @@ mod children;
 mod egress;
 mod gateway;
 mod groups;
+mod log;
 mod node;
 mod notify;
 mod run;

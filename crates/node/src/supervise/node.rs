@@ -23,7 +23,7 @@ use crate::db::{Db, Release};
 use crate::dirs::Dirs;
 use crate::disk::Artifacts;
 use crate::logs::Logs;
-use crate::observe::{self, Past};
+use crate::observe::Past;
 use crate::public::Public;
 use crate::reconcile::{AppId, CellId, Event, Policy, Revision, State, Time, step};
 use crate::release::{Checked, check};
@@ -37,6 +37,8 @@ pub struct Options {
     pub listen: Vec<Public>,
     /// Where the API is asked with tokens, if anywhere.
     pub api: Option<SocketAddr>,
+    /// Where the page is, if anywhere. Who reaches a loopback address may look without a token.
+    pub admin: Option<SocketAddr>,
     /// Threads of the gateway, and of each cell.
     pub workers: usize,
     /// Memory that the running instances of one cell may take together.
@@ -223,7 +225,7 @@ impl Node {
         let cells = self.serving(tenant);
         let mut now = Vec::new();
         for cell in &cells {
-            now.extend(observe::ask(&cell.sockets.admin).await);
+            now.extend(cell.observed().await);
         }
         if !cells.is_empty() {
             self.past.add_to(tenant, &mut now);

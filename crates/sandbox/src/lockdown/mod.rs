@@ -23,9 +23,9 @@ pub struct Policy<'a> {
     /// Sockets that were made elsewhere and given to this process may be used: accepted from, sent to, received from,
     /// also with descriptors. Without a network they lead where they led when they came.
     pub given_sockets: bool,
-    /// Descriptors may be sent on; for a process that hands connections over and holds no datagram socket, which
-    /// `sendmsg` could lead elsewhere.
-    pub hands_over: bool,
+    /// Descriptors may be sent through the sockets that were given; none of them may be of datagrams, for the address of
+    /// a message is out of a filter's sight.
+    pub passes_descriptors: bool,
     /// New machine code may be mapped later; for a cell that loads programs while it serves.
     pub late_code: bool,
     /// Layers without which `lock_down` fails.

@@ -167,6 +167,10 @@ pub(super) const SOCKETS: &[Entry] = &[
     allow(libc::SYS_recvmmsg, "receiving several datagrams"),
 ];
 
+/// With descriptors to be passed on, and no network.
+pub(super) const PASSING: &[Entry] =
+    &[allow_if(libc::SYS_sendmsg, &[&[Bits(2, MSG_FASTOPEN, 0)]], "handing connections to another process")];
+
 /// With sockets that were given to the cell, and no network: whoever gave them chose where they lead, and there they
 /// lead until they are closed. `sendmsg` has its address behind a pointer that a filter cannot follow.
 pub(super) const GIVEN_SOCKETS: &[Entry] = &[
@@ -177,10 +181,6 @@ pub(super) const GIVEN_SOCKETS: &[Entry] = &[
     ),
     allow_if(libc::SYS_sendto, &[&[Bits(3, MSG_FASTOPEN, 0), Null(4)]], "sending to where a socket leads"),
 ];
-
-/// For a process that hands connections over.
-pub(super) const HANDING_OVER: &[Entry] =
-    &[allow_if(libc::SYS_sendmsg, &[&[Bits(2, MSG_FASTOPEN, 0)]], "sending descriptors on")];
 
 /// With a network.
 pub(super) const OWN_SOCKETS: &[Entry] = &[

@@ -56,7 +56,7 @@ fn entries(policy: &Policy<'_>) -> Vec<&'static Entry> {
         (writes, allow::WRITES),
         (network || policy.given_sockets, allow::SOCKETS),
         (policy.given_sockets && !network, allow::GIVEN_SOCKETS),
-        (policy.hands_over && !network, allow::HANDING_OVER),
+        (policy.passes_descriptors && !network, allow::PASSING),
         (network, allow::OWN_SOCKETS),
         (network, allow::TCP),
         (network && policy.udp, allow::UDP),

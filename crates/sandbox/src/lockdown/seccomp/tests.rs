@@ -136,6 +136,10 @@ fn arguments_are_looked_at() {
     for call in [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen, libc::SYS_sendmsg, libc::SYS_sendmmsg] {
         assert!(!ask(&given, call, &[3]) && ask(&program, call, &[3]), "{call}");
     }
+    let passing = Policy { given_sockets: true, passes_descriptors: true, ..Policy::default() };
+    let passing = program::compile(arch(), entries(&passing));
+    assert!(ask(&passing, libc::SYS_sendmsg, &[3]) && !ask(&passing, libc::SYS_sendmsg, &[3, 1, fast_open]));
+    assert!(!ask(&passing, libc::SYS_sendmmsg, &[3]) && !ask(&passing, libc::SYS_connect, &[3]));
     // What the two C libraries pass for a thread, and a fork.
     for (flags, expected) in [(0x003d_0f00, true), (0x007d_0f00, true), (0x11, false), (0x103d_0f00, false)] {
         assert_eq!(ask(&strict, libc::SYS_clone, &[flags]), expected, "{flags:#x}");
