@@ -14,6 +14,7 @@ mod program;
 mod remote;
 mod run;
 mod serve;
+mod top;
 mod version;
 
 use std::process::ExitCode;
@@ -59,6 +60,7 @@ fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Events(args) => remote::events(&args),
         Command::Explain(args) => remote::explain(&args),
         Command::Suggest(args) => remote::suggest(&args),
+        Command::Top(args) => top::top(&args),
         Command::Invoke(args) => remote::invoke(&args),
         Command::History(args) => remote::history(&args),
         Command::Rollback(args) => remote::rollback(&args),

@@ -20,7 +20,7 @@ pub(crate) use node::{
 };
 pub(crate) use run::{ProgramArgs, RunArgs, SandboxArg};
 pub(crate) use serve::ServeArgs;
-pub(crate) use watch::{EventsArgs, ExplainArgs, SuggestArgs};
+pub(crate) use watch::{EventsArgs, ExplainArgs, SuggestArgs, TopArgs};
 
 /// Linux for WebAssembly at the edge: run WASI programs, each with only what you grant it.
 #[derive(Parser, Debug)]
@@ -72,6 +72,7 @@ pub(crate) enum Command {
     Events(EventsArgs),
     Explain(ExplainArgs),
     Suggest(SuggestArgs),
+    Top(TopArgs),
     Invoke(InvokeArgs),
     History(HistoryArgs),
     Rollback(RollbackArgs),

@@ -24,6 +24,11 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) api: Option<SocketAddr>,
 
+    /// Also show a page at this address that says what happens on the node; who reaches a loopback address may look
+    /// without a token, all else needs one; in clear
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<SocketAddr>,
+
     /// Where state is kept [default: /var/lib/tombolo, or ~/.local/state/tombolo]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

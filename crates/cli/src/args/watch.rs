@@ -47,3 +47,21 @@ pub(crate) struct SuggestArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// Watch what happens on a node: requests, latencies, processors, memory and refusals of each function
+///
+/// Prints one table where its output is no terminal.
+#[derive(Args, Debug)]
+pub(crate) struct TopArgs {
+    /// Only this tenant [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<tombolo_spec::Name>,
+    /// How often, and over what time rates are meant
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = super::serve::duration)]
+    pub(crate) every: std::time::Duration,
+    #[command(flatten)]
+    pub(crate) node: NodeAddress,
+    /// Print JSON once
+    #[arg(long)]
+    pub(crate) json: bool,
+}

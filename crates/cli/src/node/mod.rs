@@ -32,13 +32,17 @@ pub(crate) fn node(args: &NodeArgs) -> Result<Exit, Failure> {
         dirs: dirs(args)?,
         listen: args.listen.clone(),
         api: args.api,
+        admin: args.admin,
         workers: args.workers.unwrap_or_else(processors),
         cell_memory_bytes: args.memory.bytes(),
         policy: Policy { trial: args.trial, ..Policy::default() },
     };
     let api = options.dirs.api_socket();
-    run(options, |addresses| {
+    run(options, |addresses, page| {
         addresses.iter().for_each(|address| notice!("serving on {address}"));
+        if let Some(page) = page {
+            notice!("the page is at http://{page}/");
+        }
         notice!("the API is at {}", api.display());
     })?;
     Ok(Exit::Program(0))

@@ -29,11 +29,13 @@ fn list(events: &[AuditEvent]) -> String {
     let mut text = String::new();
     for event in events {
         let what = [&event.request, &event.by, &event.reason];
-        let what: Vec<&str> = what.into_iter().flatten().map(String::as_str).collect();
+        let mut what = what.into_iter().flatten().cloned().collect::<Vec<String>>();
+        what.extend(event.count.filter(|count| *count > 1).map(|count| format!("×{count}")));
+        let what = if what.is_empty() { String::new() } else { format!(": {}", what.join("; ")) };
         let time = event.time.split('.').next().unwrap_or_default();
         let (id, word, place) = (&event.id, &event.event, place(event));
         // Writing to a text does not fail.
-        let _ = writeln!(text, "{time}Z  {id}  {word:<9} {place}: {}", what.join("; "));
+        let _ = writeln!(text, "{time}Z  {id}  {word:<9} {place}{what}");
     }
     text
 }

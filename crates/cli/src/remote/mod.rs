@@ -154,14 +154,14 @@ fn path(at: &TenantAddress, app: &tombolo_spec::Name, rest: &str) -> String {
 }
 
 /// The node that was named, else this user's, else the machine's.
-fn client(node: &NodeAddress) -> Result<Client, Failure> {
+pub(crate) fn client(node: &NodeAddress) -> Result<Client, Failure> {
     let named = node.socket.clone().or_else(|| std::env::var_os("TOMBOLO_NODE").map(PathBuf::from));
     let own = || Dirs::usual().ok().map(|dirs| dirs.api_socket()).filter(|socket| socket.exists());
     let socket = named.or_else(own).unwrap_or_else(|| PathBuf::from(MACHINE_SOCKET));
     Ok(Client::new(socket))
 }
 
-fn wait<T>(
+pub(crate) fn wait<T>(
     request: impl Future<Output = Result<T, tombolo_node::client::ClientError>>,
 ) -> Result<T, Failure> {
     Ok(runtime()?.block_on(request)?)
@@ -171,11 +171,11 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-fn print(text: &str) -> Result<Exit, Failure> {
+pub(crate) fn print(text: &str) -> Result<Exit, Failure> {
     std::io::stdout().lock().write_all(text.as_bytes())?;
     Ok(Exit::Program(0))
 }
 
-fn print_json(value: &impl serde::Serialize) -> Result<Exit, Failure> {
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<Exit, Failure> {
     print(&format!("{}\n", serde_json::to_string_pretty(value)?))
 }

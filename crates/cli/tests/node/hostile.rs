@@ -177,6 +177,19 @@ fn a_taken_over_cell_holds_no_descriptor_of_others() {
     all_is_well(&node);
 }
 
+#[test]
+fn a_taken_over_cell_with_a_network_grant_makes_no_socket_either() {
+    let node = beside_a_neighbour();
+    let attacker = Attacker::enter(&node, "evil", "\"http GET https://example.com/*\"");
+    for family in [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_PACKET] {
+        for kind in [libc::SOCK_STREAM, libc::SOCK_DGRAM] {
+            let arguments = [family, kind].map(|number| Arg::Number(number.into()));
+            assert_eq!(attacker.result(libc::SYS_socket, &arguments), NOT_PERMITTED, "family {family}");
+        }
+    }
+    all_is_well(&node);
+}
+
 /// The engine asks its own page map which pages are dirty; where they are in the machine is nobody's business.
 fn hides_where_pages_are(attacker: &Attacker<'_>, cell: u32, descriptor: i64) {
     const PLACE: u64 = (1 << 55) - 1;

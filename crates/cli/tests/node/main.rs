@@ -1,6 +1,7 @@
 //! `tombolo node` as its users meet it: real processes, sockets and disks.
 
 mod attacker;
+mod browser;
 #[path = "../common/certificates.rs"]
 mod certificates;
 mod cgroups;
@@ -14,8 +15,11 @@ mod faults;
 mod gateway;
 mod greedy;
 mod hostile;
+mod page;
 mod power;
+mod secrets;
 mod tenants;
 mod tokens;
+mod top;
 mod upgrade;
 mod world;

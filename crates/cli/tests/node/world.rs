@@ -107,6 +107,11 @@ impl Node {
         self.disk.as_ref().expect("a small disk").fill(&self.state())
     }
 
+    /// A node in a folder that holds something already.
+    pub(crate) fn start_in_folder(folder: TempDir) -> Node {
+        Node::start_in(folder, "127.0.0.1:0", &[], None, binary())
+    }
+
     /// A node whose operator wrote this ceiling.
     pub(crate) fn start_under(ceiling: &str) -> Node {
         let folder = crate::common::folder(&[("config/ceiling.toml", ceiling)]);

@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::caller::Known;
 use super::{Answer, ApiError, Body, full};
 use crate::supervise::Node;
 
@@ -23,6 +24,7 @@ pub(super) struct Call {
     /// The parts of the path that stood in braces, in order.
     pub(super) parts: Vec<String>,
     pub(super) headers: HeaderMap,
+    pub(super) caller: Known,
     query: String,
     body: Option<Incoming>,
     note: Note,
@@ -32,10 +34,16 @@ pub(super) struct Call {
 pub(super) type Note = Rc<RefCell<Option<String>>>;
 
 impl Call {
-    pub(super) fn new(node: Rc<Node>, parts: Vec<String>, request: Request<Incoming>, note: Note) -> Call {
+    pub(super) fn new(
+        node: Rc<Node>,
+        caller: Known,
+        parts: Vec<String>,
+        request: Request<Incoming>,
+        note: Note,
+    ) -> Call {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let (head, body) = request.into_parts();
-        Call { node, parts, headers: head.headers, query, body: Some(body), note }
+        Call { node, parts, headers: head.headers, caller, query, body: Some(body), note }
     }
 
     /// The value of a key of the query, as it stands there.

@@ -3,9 +3,11 @@
 use std::time::SystemTime;
 
 use http::header::AUTHORIZATION;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
+use tombolo_spec::Name;
 
 use super::ApiError;
+use super::listen::Door;
 use super::routes::Route;
 use crate::audit::AuditEvent;
 use crate::db::{Bearer, Role, token_name};
@@ -21,21 +23,50 @@ pub(super) enum Caller {
     },
     /// Somebody over the network: may do what the token says.
     Anybody,
+    /// Somebody on this machine, who looks at the page: may look, and do what a token says.
+    Visitor,
+}
+
+/// A caller that may do what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    /// For the audit log.
+    pub(super) by: String,
+    /// The only tenant that is seen, if there is only one.
+    pub(super) tenant: Option<Name>,
+    pub(super) role: Role,
 }
 
 impl Caller {
-    /// Who it is, for the audit log. Refuses what the caller may not do. A token counts also where none is needed.
+    /// Who comes in at a door over the network.
+    pub(super) fn at(door: Door) -> Caller {
+        match door {
+            // Nobody else reaches such an address.
+            Door::Page(address) if address.ip().is_loopback() => Caller::Visitor,
+            _ => Caller::Anybody,
+        }
+    }
+
+    /// Who it is. Refuses what the caller may not do. A token counts also where none is needed.
     pub(super) fn may<B>(
         self,
         node: &Node,
         route: &Route,
         parts: &[String],
         request: &Request<B>,
-    ) -> Result<String, ApiError> {
+    ) -> Result<Known, ApiError> {
+        let looks = route.method == Method::GET;
         let Some(header) = request.headers().get(AUTHORIZATION) else {
             return match self {
-                Caller::Owner { uid } => Ok(format!("user {uid}")),
-                Caller::Anybody => Err(unauthorized("a token is needed: `tombolo token create`")),
+                Caller::Owner { uid } => {
+                    Ok(Known { by: format!("user {uid}"), tenant: None, role: Role::Admin })
+                }
+                Caller::Visitor if looks => {
+                    Ok(Known { by: "a visitor".to_owned(), tenant: None, role: Role::Read })
+                }
+                Caller::Anybody | Caller::Visitor => {
+                    Err(unauthorized("a token is needed: `tombolo token create`"))
+                }
             };
         };
         let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
@@ -43,8 +74,9 @@ impl Caller {
         let bearer = node.db.borrow().bearer(token, SystemTime::now())?;
         let bearer = bearer.ok_or_else(|| unauthorized("the token is not valid, or not any more"))?;
         let by = format!("{}, for {} of {}", token_name(token), bearer.role, bearer.tenant);
-        if allows(&bearer, route, parts) {
-            return Ok(by);
+        if allows(&bearer, route, parts) || self == Caller::Visitor && looks {
+            let sees_all = bearer.role == Role::Admin || self == Caller::Visitor;
+            return Ok(Known { by, tenant: (!sees_all).then_some(bearer.tenant), role: bearer.role });
         }
         let denied = AuditEvent {
             by: Some(by),

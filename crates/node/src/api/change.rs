@@ -19,18 +19,12 @@ pub(super) struct Change {
 
 impl Change {
     /// A call of this route; nothing is written down of one that changes nothing.
-    pub(super) fn begins(
-        node: &Rc<Node>,
-        route: &Route,
-        parts: &[String],
-        by: String,
-        note: &Note,
-    ) -> Change {
+    pub(super) fn begins(node: &Rc<Node>, route: &Route, parts: &[String], by: &str, note: &Note) -> Change {
         let event = route.audit.and_then(|word| {
             // What is no name belongs to nobody.
             let tenant = super::routes::name(parts, 0).ok()?;
             let app = parts.get(1).cloned();
-            Some(AuditEvent { app, by: Some(by), ..AuditEvent::new(word, &tenant) })
+            Some(AuditEvent { app, by: Some(by.to_owned()), ..AuditEvent::new(word, &tenant) })
         });
         Change { node: Rc::clone(node), event, note: Rc::clone(note) }
     }

@@ -7,8 +7,9 @@ use tombolo_spec::Ceiling;
 use super::ApiError;
 use super::apps::tenant;
 use super::call::Call;
+use super::caller::Known;
 use super::routes::name;
-use super::types::{CellStatus, CreateToken, NodeStatus, Nothing, Tenant, Token};
+use super::types::{Asker, CellStatus, CreateToken, NodeStatus, Nothing, Tenant, Token};
 use crate::ceilings::MachineCeiling;
 use crate::db::{Bearer, UnknownRole, token_name};
 use crate::supervise::Node;
@@ -52,6 +53,11 @@ fn cells(node: &Node) -> Vec<CellStatus> {
         });
         cells.collect()
     })
+}
+
+pub(super) async fn caller(call: Call) -> Result<Asker, ApiError> {
+    let Known { by, tenant, role } = call.caller;
+    Ok(Asker { by, tenant: tenant.map(|tenant| tenant.to_string()), role: role.to_string() })
 }
 
 pub(super) async fn tenants(call: Call) -> Result<Vec<String>, ApiError> {

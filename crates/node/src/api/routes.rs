@@ -17,8 +17,8 @@ use super::call::{Call, Note, Raw, Reply};
 use super::caller::Caller;
 use super::change::Change;
 use super::types::{
-    AppStatus, AuditEvent, CreateToken, Deploy, Explanation, FunctionGrants, HistoryRow, NodeStatus, Nothing,
-    Outcome, Rollback, Stats, Tenant, Token,
+    AppStatus, Asker, AuditEvent, CreateToken, Deploy, Explanation, FunctionGrants, HistoryRow, NodeStatus,
+    Nothing, Outcome, Rollback, Stats, Tenant, Token,
 };
 use super::{Answer, ApiError, apps, artifacts, events, grants, invoke, logs, machine, openapi, stats};
 use crate::db::Role;
@@ -79,6 +79,8 @@ macro_rules! routes {
 routes! {
     GET "/v1/openapi.json" Read "This document"
         openapi::get => Value;
+    GET "/v1/caller" Read "Who asks, and what they may do"
+        machine::caller => Asker;
     GET "/v1/node" Admin "The node, its cells and the kernel's walls around them"
         machine::node => NodeStatus;
     GET "/v1/tenants" Admin "The names of all tenants"
@@ -135,10 +137,10 @@ pub(super) async fn dispatch(node: Rc<Node>, caller: Caller, request: Request<In
     for route in routes() {
         let Some(parts) = matches(route.path, &path) else { continue };
         if route.method == *request.method() {
-            let by = caller.may(&node, &route, &parts, &request)?;
+            let caller = caller.may(&node, &route, &parts, &request)?;
             let note = Note::default();
-            let change = Change::begins(&node, &route, &parts, by, &note);
-            let answer = (route.handler)(Call::new(node, parts, request, note)).await;
+            let change = Change::begins(&node, &route, &parts, &caller.by, &note);
+            let answer = (route.handler)(Call::new(node, caller, parts, request, note)).await;
             return change.ends(answer);
         }
         other_method = true;

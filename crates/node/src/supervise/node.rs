@@ -37,6 +37,8 @@ pub struct Options {
     pub listen: Vec<Public>,
     /// Where the API is asked with tokens, if anywhere.
     pub api: Option<SocketAddr>,
+    /// Where the page is, if anywhere. Who reaches a loopback address may look without a token.
+    pub admin: Option<SocketAddr>,
     /// Threads of the gateway, and of each cell.
     pub workers: usize,
     /// Memory that the running instances of one cell may take together.

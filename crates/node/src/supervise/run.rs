@@ -1,6 +1,7 @@
 //! The life of a node, from its start to its end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -58,11 +59,12 @@ pub enum StartError {
     Certificates(#[from] CertificateError),
 }
 
-/// Runs a node until it is told to end. `ready` is called once the API answers, with the public addresses in use.
+/// Runs a node until it is told to end. `ready` is called once the API answers, with the public addresses in use and
+/// that of the page.
 ///
 /// # Errors
 /// [`StartError`]; once it has started, a node does not fail.
-pub fn run(options: Options, ready: impl FnOnce(&[String])) -> Result<(), StartError> {
+pub fn run(options: Options, ready: impl FnOnce(&[String], Option<SocketAddr>)) -> Result<(), StartError> {
     options.dirs.make()?;
     let _lock = lock(&options)?;
     raise_open_files();
@@ -84,7 +86,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[String])) -> Result<(), StartE
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let hang_up = signal(SignalKind::hangup())?;
-        let api = api::listen(&node)?;
+        let (api, page) = api::listen(&node)?;
         tokio::task::spawn_local({
             let node = Rc::clone(&node);
             async move {
@@ -98,7 +100,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[String])) -> Result<(), StartE
         tokio::task::spawn_local(certificates::follow(Rc::clone(&node), hang_up));
         tokio::task::spawn_local(egress::keep(Rc::clone(&node)));
         let api = tokio::task::spawn_local(api);
-        ready(&node.addresses);
+        ready(&node.addresses, page);
         notify("READY=1");
         tokio::task::spawn_local(keep_watchdog());
         tokio::select! {

@@ -17,6 +17,17 @@ pub use observed::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Nothing {}
 
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Asker {
+    /// As it stands in the audit log.
+    pub by: String,
+    /// The only tenant that is seen; all of them if none is named.
+    pub tenant: Option<String>,
+    /// `read`, `deploy` or `admin`.
+    pub role: String,
+}
+
 /// A deploy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,124 @@
+//! Where the API is asked, and who may ask there.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use super::caller::Caller;
+use super::serve;
+use crate::supervise::Node;
+
+/// Connections at once, at each door.
+const CONNECTIONS_MAX: usize = 64;
+/// A pause before accepting again when there are no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// The Unix socket: the node's own user and root, as the kernel says.
+    Socket,
+    /// The address for programs: everybody who bears a token.
+    Api(SocketAddr),
+    /// The address of the page: its own page, and everybody may look if only this machine reaches it.
+    Page(SocketAddr),
+}
+
+/// A door's listener, with places of its own: who comes elsewhere can't take them.
+struct Entrance<L> {
+    listener: L,
+    door: Door,
+    places: Rc<Semaphore>,
+}
+
+impl<L> Entrance<L> {
+    fn new(listener: L, door: Door) -> Entrance<L> {
+        Entrance { listener, door, places: Rc::new(Semaphore::new(CONNECTIONS_MAX)) }
+    }
+}
+
+/// Opens all doors; the future serves them. With it comes where the page is, if anywhere.
+pub(crate) fn listen(node: &Rc<Node>) -> io::Result<(impl Future<Output = ()> + use<>, Option<SocketAddr>)> {
+    let own = Entrance::new(socket(node)?, Door::Socket);
+    let api = node.options.api.map(|address| tcp(address, Door::Api)).transpose()?;
+    let page = node.options.admin.map(|address| tcp(address, Door::Page)).transpose()?;
+    let shown = page.as_ref().and_then(|page| match page.door {
+        Door::Page(address) => Some(address),
+        _ => None,
+    });
+    let node = Rc::clone(node);
+    let served = async move {
+        let own = async {
+            loop {
+                let accepted = own.listener.accept().await;
+                let caller = |stream: &UnixStream| owner(stream);
+                enter(&node, &own, accepted.map(|(stream, _)| stream), caller).await;
+            }
+        };
+        let remote = |entrance: Option<Entrance<TcpListener>>| {
+            let node = &node;
+            async move {
+                let Some(entrance) = entrance else { return };
+                loop {
+                    let accepted = entrance.listener.accept().await;
+                    let caller = |_: &TcpStream| Some(Caller::at(entrance.door));
+                    enter(node, &entrance, accepted.map(|(stream, _)| stream), caller).await;
+                }
+            }
+        };
+        tokio::join!(own, remote(api), remote(page));
+    };
+    Ok((served, shown))
+}
+
+async fn enter<L, S>(
+    node: &Rc<Node>,
+    entrance: &Entrance<L>,
+    accepted: io::Result<S>,
+    caller: impl Fn(&S) -> Option<Caller>,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + 'static,
+{
+    match accepted {
+        Ok(stream) => {
+            if let Some(caller) = caller(&stream) {
+                let places = Rc::clone(&entrance.places);
+                tokio::task::spawn_local(serve(Rc::clone(node), entrance.door, caller, stream, places));
+            }
+        }
+        Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+    }
+}
+
+fn socket(node: &Node) -> io::Result<UnixListener> {
+    let path = node.options.dirs.api_socket();
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let listener = UnixListener::bind(&path).map_err(named)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+fn tcp(address: SocketAddr, door: fn(SocketAddr) -> Door) -> io::Result<Entrance<TcpListener>> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+    let listener = std::net::TcpListener::bind(address).map_err(named)?;
+    listener.set_nonblocking(true)?;
+    let actual = listener.local_addr()?;
+    Ok(Entrance::new(TcpListener::from_std(listener)?, door(actual)))
+}
+
+/// The node's own user, and root.
+fn owner(stream: &UnixStream) -> Option<Caller> {
+    let own = rustix::process::geteuid().as_raw();
+    let uid = stream.peer_cred().ok()?.uid();
+    (uid == own || uid == 0).then_some(Caller::Owner { uid })
+}
