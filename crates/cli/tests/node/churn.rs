@@ -68,5 +68,5 @@ fn deploys_in_a_row_leave_no_more_than_the_revisions_that_are_kept() {
     assert!(after.files - before.files <= 3 * DEPLOYS, "{before:?} {after:?}");
     assert_eq!(state("apps"), 1);
     assert_eq!(node.run(&["history", "web"]).exits(0).stdout.lines().count(), 20);
-    assert_eq!(std::fs::read_dir(node.folder.path().join("run/cells")).expect("sockets").count(), 3);
+    assert_eq!(std::fs::read_dir(node.folder.path().join("run/cells")).expect("sockets").count(), 2);
 }
