@@ -1,6 +1,6 @@
 //! What it costs to get a connection from the broker instead of making it: both in turns, to a listener on loopback.
 //!
-//! `cargo run --release --example cost` in `crates/egress`.
+//! `cargo run --release --example handed_over` in `crates/egress`.
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
