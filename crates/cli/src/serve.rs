@@ -12,7 +12,6 @@ mod watch;
 use std::io;
 
 use anyhow::Context;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tombolo_cell::{Drained, Patience, Public, ServeOptions, Serving, Traces, serve as serve_cell};
 use tombolo_listen::{ListenAddress, Listener, Tls, TlsFiles};
@@ -46,7 +45,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let workers = args.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let loader = Loader::start()?;
     let exporter = args.otlp.as_ref().map(Exporter::start).transpose()?;
-    raise_open_files();
+    // Each connection is a descriptor.
+    tombolo_sandbox::raise_open_files();
     let wanted = Wanted::read(args)?;
     let prepared = Prepared::new(&wanted, workers)?;
     let listeners = bind(&args.listen, workers)?;
@@ -100,13 +100,6 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
 
 fn traces(exporter: &Exporter, wanted: &Wanted) -> anyhow::Result<Traces> {
     Ok(Traces { out: exporter.writer()?, service: wanted.app() })
-}
-
-/// Each connection is a descriptor. The soft limit is kept low for programs that call `select`, which this is not.
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    // Without it the server serves as many as there are.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 fn bind(addresses: &[ListenAddress], workers: usize) -> anyhow::Result<Vec<Listener>> {

@@ -21,6 +21,7 @@ mod fds;
 mod layers;
 mod lockdown;
 mod memory;
+mod open_files;
 mod probe;
 mod requirement;
 mod threads;
@@ -37,6 +38,7 @@ pub use fds::{FDS_MAX, close_fds_except, recv_fds, send_fds};
 pub use layers::{Layer, Layers, Status};
 pub use lockdown::{Access, FileRule, Network, Policy, lock_down};
 pub use memory::give_back_memory;
+pub use open_files::raise_open_files;
 pub use probe::{probe, probe_fully};
 pub use requirement::{Requirement, RequirementError};
 #[doc(hidden)]

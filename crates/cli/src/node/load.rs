@@ -1,7 +1,6 @@
 //! From a cell's order to functions that it can serve: compiled code out of the cache, grants opened.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -13,9 +12,7 @@ use tombolo_spec::{Grant, GrantSet, LimitOverrides, Limits, Profile, Trigger};
 use tombolo_store::{CacheKey, CompiledCache};
 
 use crate::compiled::CACHE_BYTES_MAX;
-
-/// The largest secret, in bytes.
-const SECRET_BYTES_MAX: u64 = 64 << 10;
+use crate::plan::secret_text;
 
 /// The options of a cell's engine of this class; code is compiled for the same.
 pub(super) fn options(class: EngineClass) -> EngineOptions {
@@ -96,7 +93,7 @@ fn parts(
         limits: limits(function)?,
         base: function.base.clone(),
         data: Some(Arc::clone(data)),
-        secrets: Box::new(move |name| secret(&secrets.join(name))),
+        secrets: Box::new(move |name| secret_text(&secrets.join(name))),
         network: network.cloned(),
         refusals: Some(RefusalLog::new(&function.revision.to_string())),
         ..TemplateParts::new(&function.full_name(), grants(function)?)
@@ -128,13 +125,4 @@ fn limits(function: &CellFunction) -> anyhow::Result<Limits> {
     let mut limits = LimitOverrides::default();
     function.limits.iter().try_for_each(|line| limits.set_line(line))?;
     Ok(limits.resolve(Profile::Serve))
-}
-
-/// The text of a secret, or `None` where there is none. One newline at its end is left off.
-fn secret(file: &Path) -> Option<String> {
-    if std::fs::metadata(file).ok()?.len() > SECRET_BYTES_MAX {
-        return None;
-    }
-    let text = std::fs::read_to_string(file).ok()?;
-    Some(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
 }

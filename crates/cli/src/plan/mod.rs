@@ -13,7 +13,7 @@ use tombolo_spec::{Function, Grant, GrantSet, LimitOverrides, Limits, Manifest, 
 use crate::args::{ProgramArgs, RunArgs};
 use crate::exit::{Exit, Failure};
 
-pub(crate) use secrets::Secrets;
+pub(crate) use secrets::{Secrets, secret_text};
 
 /// What `tombolo run` will do, or a function of `tombolo serve`.
 #[derive(Clone)]

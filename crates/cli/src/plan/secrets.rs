@@ -1,7 +1,7 @@
 //! Where the text of secrets comes from.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tombolo_host::Lookup;
 use tombolo_spec::{Grant, Name};
@@ -35,15 +35,18 @@ impl Secrets {
         Box::new(move |name| own.read(name))
     }
 
-    /// The text of a secret, or `None` where it is not to be had. One newline at its end is left off.
     fn read(&self, name: &str) -> Option<String> {
-        let file = self.files.get(name).cloned().or_else(|| credential(name))?;
-        if std::fs::metadata(&file).ok()?.len() > SECRET_BYTES_MAX {
-            return None;
-        }
-        let text = std::fs::read_to_string(file).ok()?;
-        Some(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
+        secret_text(&self.files.get(name).cloned().or_else(|| credential(name))?)
     }
+}
+
+/// The text of the secret in `file`, or `None` where it is not to be had. One newline at its end is left off.
+pub(crate) fn secret_text(file: &Path) -> Option<String> {
+    if std::fs::metadata(file).ok()?.len() > SECRET_BYTES_MAX {
+        return None;
+    }
+    let text = std::fs::read_to_string(file).ok()?;
+    Some(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
 }
 
 /// systemd's credentials: one file for each, in a folder that only the unit can read.

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tombolo_gateway::wire::Order;
 use tombolo_listen::{ListenAddress, ListenError, Listener};
@@ -67,7 +66,8 @@ pub enum StartError {
 pub fn run(options: Options, ready: impl FnOnce(&[String], Option<SocketAddr>)) -> Result<(), StartError> {
     options.dirs.make()?;
     let _lock = lock(&options)?;
-    raise_open_files();
+    // Each cell takes some, each connection to the API one.
+    tombolo_sandbox::raise_open_files();
     let ceiling = MachineCeiling::read(&options.dirs.config)?;
     let (db, recovered) = Db::open(&options.dirs.state)?;
     let artifacts = Artifacts::open(options.dirs.state.join("artifacts"))?;
@@ -198,11 +198,4 @@ fn clear_sockets(options: &Options) -> io::Result<()> {
         std::fs::remove_file(entry?.path())?;
     }
     Ok(())
-}
-
-/// Each cell takes some, each connection to the API one.
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    // Without it there are fewer.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
