@@ -170,7 +170,11 @@ impl Bench {
         for round in 0..self.rounds {
             for turn in 0..urls.len() {
                 let at = (turn + round) % urls.len();
-                let load = load::closed(Target { url: &urls[at], body_bytes: 0, paths: 0 }, CONNECTIONS, self.seconds)?;
+                let load = load::closed(
+                    Target { url: &urls[at], body_bytes: 0, paths: 0 },
+                    CONNECTIONS,
+                    self.seconds,
+                )?;
                 ensure!(load.failed == 0, "{}: {} requests failed", urls[at], load.failed);
                 rates[at].push(load.rate);
             }
