@@ -9,7 +9,7 @@ use http::header::{HOST, UPGRADE};
 use http::uri::Authority;
 use http::{Method, Request, Response, Version};
 use http_body_util::{Either, Full};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use tombolo_spec::trigger::requested_host;
 
 use crate::headers;
@@ -42,29 +42,7 @@ pub(crate) async fn serve(door: Door, request: Request<Incoming>) -> Result<Resp
     Ok(forward(&door, request).await.unwrap_or_else(|refusal| refusal.response()))
 }
 
-/// A cell that leaves with a request on its way has the next one answer it, where that changes nothing.
-async fn forward(door: &Door, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
-    let again = repeatable(&request);
-    match (forward_once(door, request.map(Either::Left)).await, again) {
-        (Err(Refusal::CellBroke), Some(again)) => forward_once(door, again).await,
-        (answer, _) => answer,
-    }
-}
-
-/// A copy of a request that may be sent twice: it has no body and asks for no change (RFC 9110, section 9.2.2).
-fn repeatable(request: &Request<Incoming>) -> Option<Request<Body>> {
-    if !request.method().is_safe() || !request.body().is_end_stream() {
-        return None;
-    }
-    let mut again = Request::new(full(String::new()));
-    *again.method_mut() = request.method().clone();
-    *again.uri_mut() = request.uri().clone();
-    *again.version_mut() = request.version();
-    *again.headers_mut() = request.headers().clone();
-    Some(again)
-}
-
-async fn forward_once(door: &Door, mut request: Request<Body>) -> Result<Response<Body>, Refusal> {
+async fn forward(door: &Door, mut request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
     if request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE) {
         return Err(Refusal::Upgrade);
     }
@@ -76,7 +54,7 @@ async fn forward_once(door: &Door, mut request: Request<Body>) -> Result<Respons
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = target(cell, path).map_err(|_| Refusal::BadRequest("its target"))?;
     *request.version_mut() = Version::HTTP_11;
-    let answer = door.pool.request(request).await;
+    let answer = door.pool.request(request.map(Either::Left)).await;
     drop(table);
     let mut answer =
         answer.map_err(|error| if error.is_connect() { Refusal::NoCell } else { Refusal::CellBroke })?;
@@ -86,7 +64,7 @@ async fn forward_once(door: &Door, mut request: Request<Body>) -> Result<Respons
 }
 
 /// The host that the request is for.
-fn host<B>(request: &Request<B>) -> Result<&str, Refusal> {
+fn host(request: &Request<Incoming>) -> Result<&str, Refusal> {
     let target = request.uri().authority().map(Authority::as_str);
     let fields = request.headers().get_all(HOST).iter().map(|field| field.to_str().ok());
     requested_host(target, fields).map_err(Refusal::BadRequest)

@@ -67,7 +67,7 @@ impl State {
 impl Home {
     fn settle(&mut self, id: &HomeId, context: &mut Context<'_>) {
         self.verify(id, context);
-        if self.is_on_trial() || self.is_gathering(context) {
+        if self.is_changing() || self.is_gathering(context) {
             return;
         }
         self.choose_trial(context.now);
@@ -111,8 +111,9 @@ impl Home {
         }
     }
 
-    fn is_on_trial(&self) -> bool {
-        self.find(|phase| matches!(phase, Phase::OnTrial { .. })).is_some()
+    /// True while requests may reach a cell that has not shown its worth: whatever is wanted meanwhile comes after it.
+    fn is_changing(&self) -> bool {
+        self.find(|phase| matches!(phase, Phase::Entering { .. } | Phase::OnTrial { .. })).is_some()
     }
 
     /// After a start, apps that served before come back in one cell, not one by one: their checks are waited for.
