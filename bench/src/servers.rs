@@ -24,7 +24,7 @@ pub struct Scenario {
 
 const WASM: &[Kind] = &[Kind::Tombolo, Kind::Wasmtime];
 
-pub const SCENARIOS: [Scenario; 6] = [
+pub const SCENARIOS: [Scenario; 7] = [
     Scenario { name: "hello", guest: "rust-http-bare", path: "/", body_bytes: 0, kinds: &Kind::ALL },
     Scenario { name: "hello, async", guest: "rust-http-hello", path: "/", body_bytes: 0, kinds: WASM },
     Scenario { name: "JSON", guest: "rust-http-json", path: "/json", body_bytes: 0, kinds: &Kind::ALL },
@@ -38,6 +38,13 @@ pub const SCENARIOS: [Scenario; 6] = [
     Scenario { name: "fetch", guest: "rust-http-fetch", path: "/fetch", body_bytes: 0, kinds: &Kind::ALL },
     Scenario {
         name: "key-value read",
+        guest: "rust-http-kv-bare",
+        path: "/bench/key",
+        body_bytes: 0,
+        kinds: &[Kind::Tombolo],
+    },
+    Scenario {
+        name: "key-value read, async",
         guest: "rust-http-kv",
         path: "/bench/key",
         body_bytes: 0,
