@@ -9,11 +9,12 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tombolo_engine::{Ticker, TickerGuard};
 use tombolo_host::Guest;
+use tombolo_listen::Outbox;
 use wasmtime::Store;
 
 use crate::admit;
 use crate::function::Generation;
-use crate::listener::{Closing, Outbox};
+use crate::listener::Closing;
 use crate::observe::{Counters, Lines, Log, Tracer};
 use crate::refusal::Shortage;
 

@@ -2,17 +2,19 @@
 
 use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tombolo_listen::{Accepted, Listener, Socket, Stream, Tls};
+use tombolo_listen::{Accepted, Gathered, Listener, Outbox, Socket, Stream, Tls};
 
 use crate::forward::{Door, serve};
+use crate::headers;
 use crate::places::{Place, Places};
 use crate::pool::Pool;
 use crate::table::Current;
@@ -39,7 +41,8 @@ pub(crate) struct Public {
 #[derive(Clone)]
 pub(crate) struct Worker {
     pub(crate) table: Current,
-    pub(crate) pool: Pool,
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) outbox: Rc<Outbox>,
     /// Which of the listeners somebody else accepts from.
     pub(crate) handed: watch::Receiver<Vec<bool>>,
     pub(crate) drain: watch::Receiver<bool>,
@@ -49,14 +52,19 @@ impl Worker {
     /// Serves as the worker at `index` until told to drain, and then until all that has begun is answered.
     pub(crate) async fn serve(mut self, index: usize, public: Vec<Public>) -> io::Result<()> {
         let places = Places::new(CONNECTIONS_MAX);
+        let outbox = Rc::clone(&self.outbox);
+        let sending = tokio::task::spawn_local(async move { outbox.keep_sending(|| ()).await });
         let mut accepting = Vec::new();
         for (number, public) in public.into_iter().enumerate() {
             let socket = public.listener.for_worker(index)?;
-            accepting.push(tokio::spawn(self.clone().accept(number, socket, public, places.clone())));
+            let accept = self.clone().accept(number, socket, public, places.clone());
+            accepting.push(tokio::task::spawn_local(accept));
         }
         let _ = self.drain.wait_for(|drain| *drain).await;
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
         let _ = tokio::time::timeout(DRAIN_TIME, places.empty()).await;
+        sending.abort();
+        self.outbox.send();
         Ok(())
     }
 
@@ -68,13 +76,14 @@ impl Worker {
             let Some(accepted) = self.next(number, &socket).await else { return };
             let door = Door {
                 table: self.table.clone(),
-                pool: self.pool.clone(),
-                peer: accepted.peer.map(|peer| peer.ip()),
+                pool: Rc::clone(&self.pool),
+                outbox: Rc::clone(&self.outbox),
+                peer: accepted.peer.and_then(|peer| headers::address(peer.ip())),
                 is_tls: public.tls.is_some(),
                 owner: owner.clone(),
             };
-            let stay = Stay { place: Arc::new(place), drain: self.drain.clone() };
-            tokio::spawn(connection(accepted, public.tls.clone(), door, stay));
+            let stay = Stay { place: Rc::new(place), drain: self.drain.clone() };
+            tokio::task::spawn_local(connection(accepted, public.tls.clone(), door, stay));
         }
     }
 
@@ -93,7 +102,7 @@ impl Worker {
 
 /// What a connection holds, and when it is to leave.
 struct Stay {
-    place: Arc<Place>,
+    place: Rc<Place>,
     drain: watch::Receiver<bool>,
 }
 
@@ -119,7 +128,7 @@ async fn connection(accepted: Accepted, tls: Option<Tls>, door: Door, stay: Stay
 
 async fn greet<T>(stream: T, tls: &Tls, door: Door, mut stay: Stay)
 where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let greeted = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
     let greeted = tokio::select! {
@@ -133,20 +142,34 @@ where
 
 async fn speak<T>(stream: T, door: Door, mut stay: Stay)
 where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(LocalExecutor);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).half_close(false);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
-    let taken = Arc::clone(&stay.place);
+    let stream = TokioIo::new(Gathered::new(stream, Rc::clone(&door.outbox)));
+    let shared = Rc::new((door, Rc::clone(&stay.place)));
     let service = service_fn(move |request| {
-        let (door, taken) = (door.clone(), Arc::clone(&taken));
-        async move { taken.during(serve(door, request)).await }
+        let shared = Rc::clone(&shared);
+        async move {
+            let (door, place) = &*shared;
+            place.during(serve(door, request)).await
+        }
     });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(builder.serve_connection(stream, service));
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stay.is_over() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
+}
+
+/// Runs the tasks of HTTP/2 connections on the worker's own thread.
+#[derive(Debug, Clone, Copy)]
+struct LocalExecutor;
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, task: F) {
+        tokio::task::spawn_local(task);
+    }
 }

@@ -1,45 +1,40 @@
 //! The way of a request through the gateway.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::{HOST, UPGRADE};
-use http::uri::Authority;
-use http::{Method, Request, Response, Version};
-use http_body_util::{Either, Full};
+use http::header::{HOST, HeaderValue, UPGRADE};
+use http::uri::{Authority, PathAndQuery};
+use http::{Method, Request, Response, Uri, Version};
+use http_body_util::Either;
 use hyper::body::Incoming;
+use tombolo_listen::Outbox;
 use tombolo_spec::trigger::requested_host;
 
+use crate::body::Body;
 use crate::headers;
-use crate::pool::{Pool, target};
+use crate::pool::Pool;
 use crate::refusal::Refusal;
 use crate::table::Current;
 
-/// A body on its way through, or one of the gateway's own.
-pub(crate) type Body = Either<Incoming, Full<Bytes>>;
-
-/// A body of the gateway's own.
-pub(crate) fn full(text: String) -> Body {
-    Either::Right(Full::new(text.into()))
-}
-
 /// What the requests of one connection share.
-#[derive(Clone)]
+#[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) table: Current,
-    pub(crate) pool: Pool,
-    /// Nobody can say who is at the other end of a Unix socket.
-    pub(crate) peer: Option<IpAddr>,
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) outbox: Rc<Outbox>,
+    /// The client's address, as it is told to cells. Nobody can say who is at the other end of a Unix socket.
+    pub(crate) peer: Option<HeaderValue>,
     pub(crate) is_tls: bool,
     /// Whose routes alone lead on from here.
     pub(crate) owner: Option<Arc<str>>,
 }
 
 /// Answers one request, always: with what the cell says or with why it could not.
-pub(crate) async fn serve(door: Door, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    Ok(forward(&door, request).await.unwrap_or_else(|refusal| refusal.response()))
+pub(crate) async fn serve(door: &Door, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    door.outbox.send_overdue();
+    Ok(forward(door, request).await.unwrap_or_else(|refusal| refusal.response()))
 }
 
 async fn forward(door: &Door, mut request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
@@ -50,17 +45,20 @@ async fn forward(door: &Door, mut request: Request<Incoming>) -> Result<Response
     let routes = table.routes(door.owner.as_deref())?;
     let cell = routes.find(request.method().as_str(), host(&request)?, request.uri().path())?.target;
     let authority = request.uri().authority().cloned();
-    headers::to_cell(request.headers_mut(), authority.as_ref(), door.peer, door.is_tls);
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    *request.uri_mut() = target(cell, path).map_err(|_| Refusal::BadRequest("its target"))?;
+    headers::to_cell(request.headers_mut(), authority.as_ref(), door.peer.as_ref(), door.is_tls);
+    *request.uri_mut() = origin_form(request.uri());
     *request.version_mut() = Version::HTTP_11;
-    let answer = door.pool.request(request.map(Either::Left)).await;
+    let answer = door.pool.request(cell, request).await;
     drop(table);
-    let mut answer =
-        answer.map_err(|error| if error.is_connect() { Refusal::NoCell } else { Refusal::CellBroke })?;
+    let mut answer = answer?;
     headers::remove_hop_by_hop(answer.headers_mut());
     *answer.version_mut() = Version::HTTP_11;
     Ok(answer.map(Either::Left))
+}
+
+/// The target without the authority, which a cell reads from `Host`.
+fn origin_form(target: &Uri) -> Uri {
+    target.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")).into()
 }
 
 /// The host that the request is for.

@@ -37,7 +37,7 @@ const SET_BY_GATEWAYS: [HeaderName; 5] =
 pub(crate) fn to_cell(
     headers: &mut HeaderMap,
     authority: Option<&Authority>,
-    peer: Option<IpAddr>,
+    peer: Option<&HeaderValue>,
     is_tls: bool,
 ) {
     remove_hop_by_hop(headers);
@@ -46,9 +46,13 @@ pub(crate) fn to_cell(
     if let Some(host) = authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
         headers.insert(HOST, host);
     }
-    let peer = peer.and_then(|peer| HeaderValue::from_str(&peer.to_canonical().to_string()).ok());
-    peer.map(|peer| headers.insert(X_FORWARDED_FOR, peer));
+    peer.map(|peer| headers.insert(X_FORWARDED_FOR, peer.clone()));
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if is_tls { "https" } else { "http" }));
+}
+
+/// A client's address as cells are told it: one of IPv4 in the form of that.
+pub(crate) fn address(peer: IpAddr) -> Option<HeaderValue> {
+    HeaderValue::from_str(&peer.to_canonical().to_string()).ok()
 }
 
 /// Takes out what belonged to the connection to the cell.
@@ -83,7 +87,8 @@ mod tests {
         ] {
             headers.append(name, value.parse().expect("a value"));
         }
-        to_cell(&mut headers, None, "::ffff:10.0.0.9".parse().ok(), false);
+        let peer = "::ffff:10.0.0.9".parse().ok().and_then(address);
+        to_cell(&mut headers, None, peer.as_ref(), false);
         let mut left: Vec<_> = headers
             .iter()
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))

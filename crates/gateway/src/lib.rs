@@ -11,9 +11,11 @@
 #![warn(missing_docs)]
 
 mod accept;
+mod body;
 mod forward;
 mod headers;
 mod orders;
+mod passages;
 mod places;
 mod pool;
 mod refusal;

@@ -1,148 +1,139 @@
-//! Connections to cells, kept open between requests.
+//! Connections to cells, kept open between requests. Each worker has its own, so that nothing here is locked.
 
-use std::collections::BTreeMap;
-use std::future::Future;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
-use tombolo_listen::Passage;
-use tower_service::Service;
+use tombolo_listen::{Gathered, Outbox};
 
-use crate::forward::Body;
+use crate::body::CellBody;
+use crate::passages::Passages;
+use crate::refusal::Refusal;
 
 /// Shorter than a cell's own patience with idle connections, so that it is not the cell that closes first.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 /// Idle connections that each worker keeps to each cell.
-const IDLE_MAX: usize = 64;
-/// How often, and after what pause, a cell is tried that has not accepted the connections before.
-const CONNECT_TRIES: u32 = 500;
-const CONNECT_PAUSE: Duration = Duration::from_millis(2);
+const IDLE_MAX: usize = 256;
 
 /// A worker's connections to all cells.
-pub(crate) type Pool = Client<ToCell, Body>;
-
-/// A pool of connections to the cells behind these passages.
-pub(crate) fn pool(passages: Passages) -> Pool {
-    Client::builder(TokioExecutor::new())
-        .pool_idle_timeout(IDLE_TIME)
-        .pool_max_idle_per_host(IDLE_MAX)
-        .pool_timer(TokioTimer::new())
-        .build(ToCell { passages })
-}
-
-/// The target under which the pool knows a cell.
-pub(crate) fn target(cell: u64, path_and_query: &str) -> Result<Uri, http::Error> {
-    Uri::builder().scheme("http").authority(format!("{cell}.cell")).path_and_query(path_and_query).build()
-}
-
-/// The passages to all cells, by their numbers.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Passages(Arc<ArcSwap<BTreeMap<u64, Arc<Passage>>>>);
-
-impl Passages {
-    pub(crate) fn add(&self, cell: u64, passage: Passage) {
-        let mut all = BTreeMap::clone(&self.0.load());
-        all.insert(cell, Arc::new(passage));
-        self.0.store(Arc::new(all));
-    }
-
-    pub(crate) fn keep(&self, is_kept: impl Fn(u64) -> bool) {
-        let mut all = BTreeMap::clone(&self.0.load());
-        all.retain(|cell, _| is_kept(*cell));
-        self.0.store(Arc::new(all));
-    }
-
-    /// A connection to a cell; one that has many to accept is given time for it.
-    async fn connect(&self, cell: u64) -> io::Result<UnixStream> {
-        let passage = self.0.load().get(&cell).map(Arc::clone).ok_or(io::ErrorKind::NotFound)?;
-        for _ in 0..CONNECT_TRIES {
-            match passage.connect() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                connected => return UnixStream::from_std(connected?),
-            }
-            tokio::time::sleep(CONNECT_PAUSE).await;
-        }
-        Err(io::ErrorKind::TimedOut.into())
-    }
-}
-
-/// Connects to the cell that a target names.
-#[derive(Debug, Clone)]
-pub(crate) struct ToCell {
-    passages: Passages,
-}
-
-impl Service<Uri> for ToCell {
-    type Response = CellStream;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<CellStream>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, target: Uri) -> Self::Future {
-        let cell = target.host().and_then(|host| host.strip_suffix(".cell")?.parse().ok());
-        let passages = self.passages.clone();
-        Box::pin(async move {
-            let cell = cell.ok_or(io::ErrorKind::InvalidInput)?;
-            passages.connect(cell).await.map(|stream| CellStream(TokioIo::new(stream)))
-        })
-    }
-}
-
-/// A connection to a cell.
 #[derive(Debug)]
-pub(crate) struct CellStream(TokioIo<UnixStream>);
+pub(crate) struct Pool {
+    passages: Passages,
+    outbox: Rc<Outbox>,
+    /// By cell; those that were used last come last.
+    idle: RefCell<BTreeMap<u64, VecDeque<Idle>>>,
+    /// Whether somebody looks after idle connections.
+    is_swept: Cell<bool>,
+}
 
-impl Connection for CellStream {
-    fn connected(&self) -> Connected {
-        Connected::new()
+/// A connection on which nothing is asked.
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<Incoming>,
+    since: Instant,
+}
+
+/// A connection while a request is answered on it; afterwards it goes back into its pool.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pool: Rc<Pool>,
+    cell: u64,
+    sender: SendRequest<Incoming>,
+}
+
+impl Pool {
+    pub(crate) fn new(passages: Passages, outbox: Rc<Outbox>) -> Rc<Pool> {
+        Rc::new(Pool { passages, outbox, idle: RefCell::default(), is_swept: Cell::new(false) })
+    }
+
+    /// What a cell answers. Dropping this on the way ends the connection, and so the request.
+    pub(crate) async fn request(
+        self: &Rc<Pool>,
+        cell: u64,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<CellBody>, Refusal> {
+        loop {
+            let (mut sender, is_new) = match self.idle(cell) {
+                Some(sender) => (sender, false),
+                None => (self.connect(cell).await.map_err(|_| Refusal::NoCell)?, true),
+            };
+            match sender.try_send_request(request).await {
+                Ok(answer) => {
+                    let lease = Lease { pool: Rc::clone(self), cell, sender };
+                    return Ok(answer.map(|body| CellBody::new(body, lease)));
+                }
+                // The cell closed a connection that had been idle before it saw anything of the request.
+                Err(mut unsent) => match unsent.take_message() {
+                    Some(message) if !is_new => request = message,
+                    Some(_) => return Err(Refusal::NoCell),
+                    None => return Err(Refusal::CellBroke),
+                },
+            }
+        }
+    }
+
+    /// The connection that was used last, if one is left that can take a request at once.
+    fn idle(&self, cell: u64) -> Option<SendRequest<Incoming>> {
+        let mut all = self.idle.borrow_mut();
+        let idle = all.get_mut(&cell)?;
+        idle.retain(|idle| !idle.sender.is_closed());
+        let at = idle.iter().rposition(|idle| idle.sender.is_ready())?;
+        idle.remove(at).map(|idle| idle.sender)
+    }
+
+    async fn connect(&self, cell: u64) -> io::Result<SendRequest<Incoming>> {
+        let stream: UnixStream = self.passages.connect(cell).await?;
+        let io = TokioIo::new(Gathered::new(stream, Rc::clone(&self.outbox)));
+        let (sender, connection) = http1::handshake(io).await.map_err(io::Error::other)?;
+        // How it ends is told to those who ask on it.
+        tokio::task::spawn_local(async move { drop(connection.await) });
+        Ok(sender)
+    }
+
+    fn put_back(self: &Rc<Pool>, cell: u64, sender: SendRequest<Incoming>) {
+        let mut all = self.idle.borrow_mut();
+        let idle = all.entry(cell).or_default();
+        if idle.len() >= IDLE_MAX {
+            idle.pop_front();
+        }
+        idle.push_back(Idle { sender, since: Instant::now() });
+        drop(all);
+        if !self.is_swept.replace(true) {
+            let pool = Rc::clone(self);
+            tokio::task::spawn_local(async move { pool.keep_sweeping().await });
+        }
+    }
+
+    /// Closes connections that were idle for too long, as long as there is one: a gateway at rest has no timer.
+    async fn keep_sweeping(&self) {
+        while let Some(oldest) = self.oldest() {
+            tokio::time::sleep_until((oldest + IDLE_TIME).into()).await;
+            let now = Instant::now();
+            self.idle.borrow_mut().retain(|_, idle| {
+                idle.retain(|idle| !idle.sender.is_closed() && idle.since + IDLE_TIME > now);
+                !idle.is_empty()
+            });
+        }
+        self.is_swept.set(false);
+    }
+
+    fn oldest(&self) -> Option<Instant> {
+        self.idle.borrow().values().filter_map(|idle| idle.front()).map(|idle| idle.since).min()
     }
 }
 
-impl Read for CellStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl Write for CellStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+impl Lease {
+    /// The answer is complete.
+    pub(crate) fn end(self) {
+        if !self.sender.is_closed() {
+            self.pool.put_back(self.cell, self.sender);
+        }
     }
 }

@@ -4,7 +4,7 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use tombolo_spec::trigger::Miss;
 
-use crate::forward::{Body, full};
+use crate::body::{Body, full};
 
 /// Why a request did not reach a cell, or its answer did not come back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

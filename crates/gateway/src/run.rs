@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
-use tombolo_listen::{Listener, Passage, Tls, TlsError};
+use tombolo_listen::{Listener, Outbox, Passage, Tls, TlsError};
 use tombolo_sandbox::{Policy, SandboxError, lock_down};
 
 use crate::accept::{Public, Worker};
 use crate::orders::Node;
-use crate::pool::{Passages, pool};
+use crate::passages::Passages;
+use crate::pool::Pool;
 use crate::table::{Current, Table};
 use crate::wire::{self, Order, Said};
 
@@ -104,8 +106,10 @@ impl Gateway {
         let handed = self.handed.subscribe();
         std::thread::Builder::new().name("worker".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let worker = Worker { table, pool: pool(passages), handed, drain };
-            runtime.block_on(worker.serve(index, public))
+            let outbox = Rc::<Outbox>::default();
+            let pool = Pool::new(passages, Rc::clone(&outbox));
+            let worker = Worker { table, pool, outbox, handed, drain };
+            tokio::task::LocalSet::new().block_on(&runtime, worker.serve(index, public))
         })
     }
 

@@ -1,10 +1,11 @@
 //! Gathers what the connections of a worker have to send, and sends it together.
 //!
 //! Sending on a socket wakes whoever waits at its other end, and on the same machine that costs more than most guests.
-//! So an answer waits until the requests that are ready now have been worked on: their answers leave one after the
-//! other, and a client with several of them is woken once. A worker with one request sends at once after it.
+//! So what is written waits until all that is ready now has been worked on: it leaves one after the other, and a peer
+//! with several connections is woken once. A worker with one request sends at once after it.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -23,7 +24,7 @@ const GATHERED_BYTES_MAX: usize = 16 * 1024;
 
 /// What one worker has to send.
 #[derive(Default)]
-pub(crate) struct Outbox {
+pub struct Outbox {
     waiting: RefCell<Vec<Rc<dyn Waiting>>>,
     since: Cell<Option<Instant>>,
     wake: Notify,
@@ -34,27 +35,33 @@ trait Waiting {
     fn send(&self);
 }
 
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("since", &self.since).finish_non_exhaustive()
+    }
+}
+
 impl Outbox {
     /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.since.get().is_none()
     }
 
     /// Sends everything that waits.
-    pub(crate) fn send(&self) {
+    pub fn send(&self) {
         self.since.set(None);
         self.waiting.take().iter().for_each(|connection| connection.send());
     }
 
     /// Sends what has waited for too long; to be called before work that takes time.
-    pub(crate) fn send_overdue(&self) {
+    pub fn send_overdue(&self) {
         if self.since.get().is_some_and(|since| since.elapsed() >= WAITING_TIME) {
             self.send();
         }
     }
 
     /// Sends whenever the tasks that were ready before have run, and calls `sent` afterwards.
-    pub(crate) async fn keep_sending(&self, sent: impl Fn()) {
+    pub async fn keep_sending(&self, sent: impl Fn()) {
         loop {
             self.wake.notified().await;
             self.send();
@@ -76,7 +83,7 @@ impl Outbox {
 }
 
 /// A connection's bytes; those that go out wait in the worker's outbox.
-pub(crate) struct Gathered<T> {
+pub struct Gathered<T> {
     line: Rc<Line<T>>,
     outbox: Rc<Outbox>,
 }
@@ -92,7 +99,8 @@ struct Line<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Gathered<T> {
-    pub(crate) fn new(io: T, outbox: Rc<Outbox>) -> Gathered<T> {
+    /// Bytes of `io`; what is written to it leaves with what else is in `outbox`.
+    pub fn new(io: T, outbox: Rc<Outbox>) -> Gathered<T> {
         let line = Line {
             io: RefCell::new(io),
             bytes: RefCell::default(),

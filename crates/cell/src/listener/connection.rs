@@ -17,8 +17,8 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
+use tombolo_listen::{Gathered, Outbox};
 
-use super::outbox::{Gathered, Outbox};
 use super::watch::{Patience, Watch, Watched};
 use crate::path::{self, Door};
 use crate::worker::LocalExecutor;

@@ -2,7 +2,6 @@
 
 mod connection;
 mod framing;
-mod outbox;
 mod watch;
 
 use std::rc::Rc;
@@ -13,7 +12,6 @@ use tokio::sync::watch::Receiver;
 use tombolo_listen::{Accepted, Socket, Stream, Tls};
 
 pub(crate) use connection::{Closing, Protocols};
-pub(crate) use outbox::Outbox;
 pub use watch::Patience;
 pub(crate) use watch::Watch;
 
