@@ -7,6 +7,7 @@
 
 pub mod ceiling;
 mod digest;
+pub mod fields;
 pub mod grant;
 mod invalid;
 pub mod limits;
