@@ -10,7 +10,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::rc::Rc;
-use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::io::{AsyncWriteExt, Interest};
@@ -21,17 +20,11 @@ use tombolo_egress::wire::{CellGrants, FunctionGrants, GRANTS_BYTES_MAX};
 use tombolo_sandbox::send_fds;
 use tombolo_spec::{Grant, GrantSet, Name};
 
+use super::again::again_and_again;
 use super::children::{Running, channel, how, this_program};
 use super::node::Node;
 use crate::reconcile::CellId;
 use crate::wire::{CellFunction, CellOrder, EGRESS_COMMAND};
-
-/// A pause before a broker that ended is started again; asks wait in the kernel meanwhile.
-const PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause, for one that ends again and again.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// One that has been there for so long starts with short pauses again.
-const SERVED: Duration = Duration::from_secs(30);
 
 /// The cells that have a way out, and the process that makes it.
 #[derive(Debug, Default)]
@@ -113,21 +106,13 @@ pub(super) async fn keep(node: Rc<Node>) {
     while node.egress.cells.borrow().is_empty() {
         node.egress.joined.notified().await;
     }
-    let mut pause = PAUSE;
-    while !node.is_ending() {
-        let started = tokio::time::Instant::now();
-        let why = match start(&node) {
-            Ok((running, socket)) => serve(&node, running, socket).await,
-            Err(error) => format!("it cannot be started: {error}"),
-        };
+    let life = async || {
+        let (running, socket) = start(&node)?;
+        let why = serve(&node, running, socket).await;
         node.egress.pid.set(None);
-        if node.is_ending() {
-            return;
-        }
-        node.say(&format!("the egress is gone: {why}; it is started again"));
-        pause = if started.elapsed() > SERVED { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
-        tokio::time::sleep(pause).await;
-    }
+        Ok(why)
+    };
+    again_and_again(&node, "the egress", life).await;
 }
 
 fn start(node: &Node) -> io::Result<(Running, UnixStream)> {
@@ -135,9 +120,10 @@ fn start(node: &Node) -> io::Result<(Running, UnixStream)> {
     let mut command = this_program(EGRESS_COMMAND);
     command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::inherit());
     let (running, _) = node.children.start(command)?;
-    node.egress.pid.set(Some(running.pid));
     ours.set_nonblocking(true)?;
-    Ok((running, UnixStream::from_std(ours)?))
+    let socket = UnixStream::from_std(ours)?;
+    node.egress.pid.set(Some(running.pid));
+    Ok((running, socket))
 }
 
 /// Tells the broker of each cell, those to come too, until it ends; how it did.
