@@ -17,9 +17,7 @@ use tombolo_sandbox::{recv_fds, send_fds};
 use tombolo_spec::GrantSet;
 
 use super::asked::{Answerer, Given};
-use super::say;
-use super::told::Told;
-use crate::direct::Direct;
+use super::{Ways, say};
 use crate::wire::{ASKS_MAX, Asked, CellGrants, PACKET_BYTES_MAX, Said, decode, encode};
 
 /// How long a cell may leave an answer untaken.
@@ -38,7 +36,8 @@ pub(super) struct Cell {
 impl Cell {
     /// # Errors
     /// A socket that can't be waited for.
-    pub(super) fn new(socket: OwnedFd, grants: &CellGrants, direct: Rc<Direct>) -> io::Result<Cell> {
+    pub(super) fn new(socket: OwnedFd, grants: &CellGrants, ways: Ways) -> io::Result<Cell> {
+        let Ways { direct, fresh } = ways;
         // Of packets, as datagrams are, but with an end.
         let socket = std::os::unix::net::UnixDatagram::from(socket);
         socket.set_nonblocking(true)?;
@@ -50,7 +49,7 @@ impl Cell {
         Ok(Cell {
             name: grants.cell.clone(),
             socket: Rc::new(UnixDatagram::from_std(socket)?),
-            answerer: Rc::new(Answerer { functions, direct, told: RefCell::new(Told::default()) }),
+            answerer: Rc::new(Answerer { functions, direct, fresh, told: RefCell::default() }),
             asks: Arc::new(Semaphore::new(ASKS_MAX)),
             ungranted: Rc::default(),
         })
