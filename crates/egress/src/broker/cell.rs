@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 use tombolo_sandbox::{recv_fds, send_fds};
-use tombolo_spec::GrantSet;
+use tombolo_spec::{GrantSet, one_line};
 
 use super::asked::{Answerer, Given};
 use super::{Ways, say};
@@ -22,6 +22,9 @@ use crate::wire::{ASKS_MAX, Asked, CellGrants, PACKET_BYTES_MAX, Said, decode, e
 
 /// How long a cell may leave an answer untaken.
 const TAKE_TIME: Duration = Duration::from_secs(5);
+
+/// What of a cell's own words is told.
+const SAID_CHARS_MAX: usize = 256;
 
 /// A cell, as the broker knows it.
 pub(super) struct Cell {
@@ -119,8 +122,8 @@ impl Cell {
         let count = self.ungranted.get() + 1;
         self.ungranted.set(count);
         if count.is_power_of_two() {
-            let request = asked.ask.request(None);
-            let function = asked.function.escape_debug();
+            let request = one_line(&asked.ask.request(None).to_string(), SAID_CHARS_MAX);
+            let function = one_line(&asked.function, SAID_CHARS_MAX);
             say(&format!(
                 "refused: {}, function {function}: {request}: no grant allows it, and its cell asked all the same; \
                  is it taken over? (×{count})",
