@@ -1,5 +1,6 @@
 //! `tombolo serve`: arguments → plans → compiled code → opened grants and sockets → lock down → serve.
 
+mod collector;
 mod export;
 mod helper;
 mod loader;
@@ -27,7 +28,8 @@ pub(crate) use prepare::policy_of;
 use reload::{Loader, Reload};
 use wanted::Wanted;
 
-pub(crate) use export::{Collector, EXPORTER_COMMAND, export};
+pub(crate) use collector::Collector;
+pub(crate) use export::{EXPORTER_COMMAND, export};
 pub(crate) use loader::load;
 pub(crate) use reload::LOADER_COMMAND;
 

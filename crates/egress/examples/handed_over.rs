@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use tombolo_egress::wire::{CellGrants, FunctionGrants};
+use tombolo_egress::wire::{CellGrants, FunctionGrants, Order};
 use tombolo_egress::{Ask, Asker, Broker, Direct, NameConfig, Way};
 use tombolo_sandbox::send_fds;
 use tombolo_spec::GrantSet;
@@ -66,7 +66,7 @@ fn start(line: &str) -> Result<(std::process::Child, std::sync::Arc<Broker>), Bo
     let child = command.arg("broker").stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
     let (broker, cell) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let functions = vec![FunctionGrants { name: FUNCTION.into(), grants: vec![line.into()] }];
-    let grants = serde_json::to_vec(&CellGrants { cell: "a cell".into(), functions })?;
+    let grants = serde_json::to_vec(&Order::Cell(CellGrants { cell: "a cell".into(), functions }))?;
     send_fds(&ours, &u32::try_from(grants.len())?.to_be_bytes(), &[broker.as_fd()])?;
     std::io::Write::write_all(&mut &ours, &grants)?;
     // It lives as long as the node's end is open.

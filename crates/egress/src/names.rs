@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::config::{
@@ -11,10 +11,12 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::Name;
-use hickory_resolver::{Hosts, TokioResolver, system_conf};
+use hickory_resolver::{Hosts, TokioResolver};
 use serde::{Deserialize, Serialize};
 use tokio::runtime;
 use tombolo_spec::grant::HostName;
+
+use crate::files::NameFiles;
 
 /// How names are resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,18 +44,9 @@ impl NameConfig {
         NameConfig { servers: Vec::new(), search: Vec::new(), hosts: String::new(), timeout: DNS_TIMEOUT }
     }
 
-    /// What `/etc/resolv.conf` and `/etc/hosts` say. A file that is missing or says nothing leaves its part empty.
+    /// What `/etc/resolv.conf` and `/etc/hosts` say now.
     pub fn system() -> NameConfig {
-        let mut config = NameConfig::empty();
-        if let Ok((resolver, _)) = system_conf::read_system_conf() {
-            let port = |server: &NameServerConfig| server.connections.first().map_or(53, |udp| udp.port);
-            let servers =
-                resolver.name_servers().iter().map(|server| SocketAddr::new(server.ip, port(server)));
-            config.servers = servers.collect();
-            config.search = resolver.search().iter().map(Name::to_utf8).collect();
-        }
-        config.hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-        config
+        NameFiles::open().read()
     }
 }
 
@@ -74,30 +67,37 @@ pub enum LookupError {
 
 /// Looks names up.
 pub struct Names {
+    ports: Vec<u16>,
+    known: Mutex<Known>,
+}
+
+/// How names are resolved now.
+struct Known {
     config: ResolverConfig,
     options: ResolverOpts,
     hosts: Arc<Hosts>,
-    ports: Vec<u16>,
     /// One resolver for each runtime: its tasks and sockets live and die with the runtime.
-    resolvers: Mutex<Vec<(runtime::Id, TokioResolver)>>,
+    resolvers: Vec<(runtime::Id, TokioResolver)>,
 }
 
 impl Names {
     /// # Errors
     /// A hosts file that cannot be parsed.
     pub fn new(config: &NameConfig) -> io::Result<Names> {
-        let mut hosts = Hosts::default();
-        hosts.read_hosts_conf(config.hosts.as_bytes())?;
-        Ok(Names {
-            config: resolver_config(config),
-            options: options(config),
-            hosts: Arc::new(hosts),
-            ports: config.servers.iter().map(SocketAddr::port).collect(),
-            resolvers: Mutex::default(),
-        })
+        let ports = config.servers.iter().map(SocketAddr::port).collect();
+        Ok(Names { ports, known: Mutex::new(Known::new(config)?) })
     }
 
-    /// The ports of the name servers, for the rules of the layers below; one for each server.
+    /// From now on names are resolved like this; lookups that have begun come to their end as they began.
+    ///
+    /// # Errors
+    /// A hosts file that cannot be parsed; nothing changes then.
+    pub fn replace(&self, config: &NameConfig) -> io::Result<()> {
+        *self.known() = Known::new(config)?;
+        Ok(())
+    }
+
+    /// The ports of the first name servers, for the rules of the layers below; one for each server.
     pub fn server_ports(&self) -> &[u16] {
         &self.ports
     }
@@ -109,7 +109,8 @@ impl Names {
     /// # Errors
     /// [`LookupError`].
     pub async fn lookup(&self, name: &HostName, within: Duration) -> Result<Vec<IpAddr>, LookupError> {
-        let resolver = self.resolver().ok_or_else(|| LookupError::Failed("no resolver".to_owned()))?;
+        let resolver =
+            self.known().resolver().ok_or_else(|| LookupError::Failed("no resolver".to_owned()))?;
         let text = if name.as_str().contains('.') { format!("{name}.") } else { name.to_string() };
         let answer = tokio::time::timeout(within, resolver.lookup_ip(text)).await;
         let answer = answer.map_err(|_| LookupError::Timeout)?.map_err(lookup_error)?;
@@ -117,18 +118,30 @@ impl Names {
         if addresses.is_empty() { Err(LookupError::NotFound) } else { Ok(addresses) }
     }
 
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn new(config: &NameConfig) -> io::Result<Known> {
+        let mut hosts = Hosts::default();
+        hosts.read_hosts_conf(config.hosts.as_bytes())?;
+        let (hosts, resolvers) = (Arc::new(hosts), Vec::new());
+        Ok(Known { config: resolver_config(config), options: options(config), hosts, resolvers })
+    }
+
     /// The resolver of the runtime that the caller runs on.
-    fn resolver(&self) -> Option<TokioResolver> {
+    fn resolver(&mut self) -> Option<TokioResolver> {
         let runtime = runtime::Handle::try_current().ok()?.id();
-        let mut resolvers = self.resolvers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, resolver)) = resolvers.iter().find(|(of, _)| *of == runtime) {
+        if let Some((_, resolver)) = self.resolvers.iter().find(|(of, _)| *of == runtime) {
             return Some(resolver.clone());
         }
         let resolver = self.build()?;
-        if resolvers.len() >= RESOLVERS_MAX {
-            resolvers.remove(0);
+        if self.resolvers.len() >= RESOLVERS_MAX {
+            self.resolvers.remove(0);
         }
-        resolvers.push((runtime, resolver.clone()));
+        self.resolvers.push((runtime, resolver.clone()));
         Some(resolver)
     }
 
@@ -185,6 +198,10 @@ mod tests {
             let found = names.lookup(&name.parse().expect("a name"), Duration::from_secs(5)).await;
             assert_eq!(found, Ok(vec![IpAddr::from([10, 1, 2, 3])]));
         }
+        let hosts = "10.9.9.9 db.internal\n".to_owned();
+        names.replace(&NameConfig { hosts, ..NameConfig::empty() }).expect("a hosts file");
+        let found = names.lookup(&"db.internal".parse().expect("a name"), Duration::from_secs(5)).await;
+        assert_eq!(found, Ok(vec![IpAddr::from([10, 9, 9, 9])]));
         let found = names.lookup(&"other.internal".parse().expect("a name"), Duration::from_secs(5)).await;
         assert!(found.is_err(), "there is no server: {found:?}");
     }

@@ -1,7 +1,8 @@
 //! What the node, the broker and a cell say to each other.
 //!
 //! ```text
-//! node → broker   4 bytes of length with a descriptor, then a [`CellGrants`] of that length
+//! node → broker   4 bytes of length with descriptors, then an [`Order`] of that length
+//! broker → node   a byte: how are names resolved now?
 //! cell → broker   one packet an [`Asked`]
 //! broker → cell   one packet a [`Said`], with the socket as a descriptor where there is one
 //! ```
@@ -21,12 +22,32 @@ use crate::check::Barred;
 
 /// The most bytes of a packet. The longest ask is that for a URL.
 pub const PACKET_BYTES_MAX: usize = 64 << 10;
-/// The most bytes of the grants of one cell.
-pub const GRANTS_BYTES_MAX: usize = 16 << 20;
+/// The most bytes of an order: of the grants of one cell.
+pub const ORDER_BYTES_MAX: usize = 16 << 20;
 /// Asks of one cell that are answered at the same time.
 pub const ASKS_MAX: usize = 64;
 /// The longest that an answer may take, whatever the asker wants.
 pub const ASK_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// What the broker says to the node: it is about to look a name up, and wants to know [`Order::Names`].
+pub const NAMES_WANTED: u8 = b'?';
+
+/// What the node says to the broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Another cell; its socket is the descriptor.
+    Cell(CellGrants),
+    /// Which of the files that say how names are resolved there are, as descriptors in this order.
+    Names {
+        /// `/etc/resolv.conf`
+        resolv_conf: bool,
+        /// `/etc/hosts`
+        hosts: bool,
+    },
+    /// They are those from before.
+    SameNames,
+}
 
 /// What the functions of a cell may do: from the node, never from the cell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,31 +2,14 @@
 
 use std::net::IpAddr;
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TRAILER};
 use http::uri::Authority;
+use tombolo_spec::fields::hop_by_hop;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-
-/// Of one connection only (RFC 9110, section 7.6.1, and what was used before it).
-const HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
 
 /// What a client may say of itself, and nobody should believe.
 const SET_BY_GATEWAYS: [HeaderName; 5] =
@@ -55,17 +38,11 @@ pub(crate) fn address(peer: IpAddr) -> Option<HeaderValue> {
     HeaderValue::from_str(&peer.to_canonical().to_string()).ok()
 }
 
-/// Takes out what belonged to the connection to the cell.
+/// Takes out what belonged to the connection that a message came by, and the announcement of trailers.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .filter(|name| *name != HOST)
-        .collect();
-    named.iter().chain(&HOP_BY_HOP).for_each(|name| drop(headers.remove(name)));
+    headers.remove(TRAILER);
+    let names = hop_by_hop(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+    names.iter().for_each(|name| drop(headers.remove(name)));
 }
 
 #[cfg(test)]

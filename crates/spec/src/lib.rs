@@ -7,6 +7,7 @@
 
 pub mod ceiling;
 mod digest;
+pub mod fields;
 pub mod grant;
 mod invalid;
 pub mod limits;
@@ -26,7 +27,7 @@ pub use digest::Digest;
 pub use grant::{Access, Direction, Grant, GrantError, GrantId, GrantKind, GrantSet, Request};
 pub use invalid::Invalid;
 pub use limits::{LimitError, LimitName, LimitOverrides, LimitValue, Limits, Profile};
-pub use line::SyntaxError;
+pub use line::{SyntaxError, one_line};
 pub use manifest::{Function, Isolation, Manifest, Problem, Problems, Source};
 pub use name::{NAME_CHARS_MAX, Name};
 pub use observed::{GrantUse, Observed};

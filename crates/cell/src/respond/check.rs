@@ -3,24 +3,11 @@
 //! Header names and values were made by the `http` crate's parsers, so that none holds CR, LF or NUL.
 
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
-    EXPECT, HOST, HeaderMap, HeaderName, MAX_FORWARDS, PRAGMA, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    RANGE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPECT,
+    HOST, HeaderMap, HeaderName, MAX_FORWARDS, PRAGMA, RANGE, SET_COOKIE, TRAILER, WWW_AUTHENTICATE,
 };
 use http::{StatusCode, response};
-
-/// Fields of one connection, which is ours and not the guest's (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("http2-settings"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+use tombolo_spec::fields::hop_by_hop;
 
 /// Fields that frame, route, or authenticate a message have no meaning after it (RFC 9110, section 6.5.1).
 const NOT_IN_TRAILERS: [HeaderName; 14] = [
@@ -67,7 +54,8 @@ pub(crate) fn head(parts: &mut response::Parts, headers_bytes_max: u64) -> Resul
 
 /// Takes fields out of `trailers` that may not stand there, and those of one connection.
 pub(crate) fn trailers(trailers: &mut HeaderMap) {
-    for name in HOP_BY_HOP.iter().chain(&NOT_IN_TRAILERS) {
+    strip_hop_by_hop(trailers);
+    for name in &NOT_IN_TRAILERS {
         trailers.remove(name);
     }
 }
@@ -82,15 +70,10 @@ pub(crate) fn size_bytes(headers: &HeaderMap) -> u64 {
     headers.iter().map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64).sum()
 }
 
+/// The connection is ours and not the guest's.
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
-    for name in HOP_BY_HOP.iter().chain(&named) {
+    let names = hop_by_hop(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+    for name in &names {
         headers.remove(name);
     }
 }

@@ -1,6 +1,7 @@
 //! The exporter: a process beside the server that may connect to the collector of traces, which the server may not.
 //!
-//! What it passes on are messages that the server made, each behind its length; it does not look into them.
+//! What it passes on are messages that the server made, each behind its length; it does not look into them. It reads
+//! what a collector answers, and has nothing but the way to it.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -11,14 +12,16 @@ use anyhow::{Context, bail};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::header::CONTENT_TYPE;
-use hyper::{Request, StatusCode, Uri};
+use hyper::{Request, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::io::AsyncReadExt;
+use tombolo_sandbox::lock_down;
 
+use super::collector::{Collector, Lookup};
 use super::helper;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, OrExit};
 use crate::notice;
 
 /// The hidden command that is the exporter.
@@ -33,30 +36,7 @@ const LAST_TIME: Duration = Duration::from_secs(3);
 /// The largest message: a batch of requests, whose paths are bounded by their headers.
 const MESSAGE_BYTES_MAX: u32 = 64 << 20;
 
-/// The address of a collector's OTLP/HTTP endpoint, without `/v1/traces`.
-#[derive(Debug, Clone)]
-pub(crate) struct Collector(Uri);
-
-impl std::str::FromStr for Collector {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Collector, String> {
-        let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
-        match (uri.scheme_str(), uri.host(), uri.query()) {
-            (Some("http"), Some(host), None) if !host.is_empty() => Ok(Collector(uri)),
-            _ => Err(
-                "write http://HOST:PORT, such as http://127.0.0.1:4318; for TLS, send to a local collector"
-                    .into(),
-            ),
-        }
-    }
-}
-
-impl Collector {
-    fn traces(&self) -> String {
-        format!("{}/v1/traces", self.0.to_string().trim_end_matches('/'))
-    }
-}
+type Sender = Client<HttpConnector<Lookup>, Full<Bytes>>;
 
 /// The server's end of its exporter.
 pub(super) struct Exporter(UnixStream);
@@ -64,7 +44,7 @@ pub(super) struct Exporter(UnixStream);
 impl Exporter {
     /// Starts the exporter.
     pub(super) fn start(collector: &Collector) -> anyhow::Result<Exporter> {
-        let socket = helper::start(EXPORTER_COMMAND, [collector.0.to_string()])?;
+        let socket = helper::start(EXPORTER_COMMAND, [collector.text()])?;
         socket.set_read_timeout(Some(LAST_TIME))?;
         Ok(Exporter(socket))
     }
@@ -89,9 +69,13 @@ impl Exporter {
 pub(crate) fn export(collector: &Collector) -> Result<Exit, Failure> {
     let socket = helper::socket()?;
     socket.set_nonblocking(true)?;
-    helper::deaf()?.block_on(async {
+    let runtime = helper::deaf()?;
+    let lookup = Lookup::new()?;
+    // From here on it opens no file, and connects to the collector's port and to name servers.
+    lock_down(&collector.policy(&lookup)).or_exit(Exit::NotPermitted)?;
+    runtime.block_on(async {
         let mut socket = tokio::net::UnixStream::from_std(socket)?;
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new_with_resolver(lookup));
         let to = collector.traces();
         let mut arrives = true;
         while let Some(message) = receive(&mut socket).await? {
@@ -117,7 +101,7 @@ async fn receive(socket: &mut tokio::net::UnixStream) -> anyhow::Result<Option<B
     Ok(Some(message.into()))
 }
 
-async fn send(client: &Client<HttpConnector, Full<Bytes>>, to: &str, message: Bytes) -> anyhow::Result<()> {
+async fn send(client: &Sender, to: &str, message: Bytes) -> anyhow::Result<()> {
     let mut pauses = PAUSES.iter();
     loop {
         let outcome = tokio::time::timeout(SEND_TIME, post(client, to, message.clone())).await;
@@ -132,11 +116,7 @@ async fn send(client: &Client<HttpConnector, Full<Bytes>>, to: &str, message: By
     }
 }
 
-async fn post(
-    client: &Client<HttpConnector, Full<Bytes>>,
-    to: &str,
-    message: Bytes,
-) -> anyhow::Result<StatusCode> {
+async fn post(client: &Sender, to: &str, message: Bytes) -> anyhow::Result<StatusCode> {
     let request =
         Request::post(to).header(CONTENT_TYPE, "application/x-protobuf").body(Full::new(message))?;
     let response = client.request(request).await?;

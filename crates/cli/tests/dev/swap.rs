@@ -1,13 +1,15 @@
 //! What is served while files change: never nothing, and never a version that does not build.
 
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
 use crate::project::{Project, is_ready};
-use crate::world::{Dev, answering, family, get};
+use crate::world::{Dev, PATIENCE, answering, family, get};
 
 const COPIED: &str = "component = \"f.wat\"\nbuild = \"cp main.wat f.wat\"\non = [\"http GET /*\"]";
 
@@ -42,7 +44,7 @@ impl Clients {
         while self.answered.load(Ordering::Relaxed) < before + 20
             && !self.clients.iter().all(JoinHandle::is_finished)
         {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -138,7 +140,7 @@ fn a_first_build_that_fails_waits_for_a_better_one() {
     let watching = std::thread::scope(|scope| {
         let started = scope.spawn(|| Dev::start(&project));
         while !project.folder.join(".tombolo").exists() && !started.is_finished() {
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
             project.write("main.wat", &answering("one"));
         }
         started.join().unwrap()
@@ -159,6 +161,27 @@ fn a_server_that_is_killed_is_told_and_the_next_version_answers_those_who_waited
     project.write("main.wat", &answering("two"));
     dev.wait_for("serving http://");
     assert_eq!(waiting.join().unwrap().as_deref(), Ok("two"));
+}
+
+#[test]
+fn a_session_that_is_killed_takes_its_server_along() {
+    let project = Project::of(&[("f", COPIED)], &[("main.wat", &answering("one"))]);
+    let mut dev = Dev::start(&project);
+    assert_eq!(dev.body(), "one");
+    let server = family(dev.child.id())[1];
+    dev.child.kill().unwrap();
+    dev.child.wait().unwrap();
+    let begun = Instant::now();
+    while is_alive(server) {
+        assert!(begun.elapsed() < PATIENCE, "it lives on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(TcpStream::connect(&dev.address).is_err(), "nobody listens there any more");
+}
+
+/// Nobody may have waited yet for one that has ended.
+fn is_alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[test]

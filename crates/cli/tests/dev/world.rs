@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal};
 use crate::project::Project;
 
 /// A debug build on a busy machine needs long for what a user waits for moments.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A session in a project's folder.
 pub(crate) struct Dev {

@@ -17,6 +17,7 @@ mod node;
 mod own;
 mod peers;
 mod rebinding;
+mod roaming;
 mod sockets;
 mod tap;
 mod urls;

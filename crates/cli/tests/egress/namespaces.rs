@@ -127,8 +127,13 @@ fn unshare() -> Command {
 /// This process' own name server and hosts file; other processes keep theirs.
 fn resolv_conf() -> TempDir {
     let server = format!("nameserver {NAME_SERVER}\noptions timeout:5\n");
-    let etc = folder(&[("resolv.conf", &server), ("hosts", "127.0.0.1 localhost\n::1 localhost\n")]);
-    for file in ["resolv.conf", "hosts"] {
+    lay_over(&[("resolv.conf", &server), ("hosts", "127.0.0.1 localhost\n::1 localhost\n")])
+}
+
+/// Lays these files over those of `/etc`, for this process and those that it starts.
+pub(crate) fn lay_over(files: &[(&str, &str)]) -> TempDir {
+    let etc = folder(files);
+    for (file, _) in files {
         let target = format!("/etc/{file}");
         output(Command::new("mount").arg("--bind").arg(etc.path().join(file)).arg(target))
             .expect("a file can be laid over another");

@@ -16,6 +16,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// As `tombolo run` does it: deploys the guest with these grants, invokes it once, and gathers what it printed.
 pub(crate) fn run(program: &str, grants: &[&str], args: &[String]) -> Done {
+    let node = match deploy(program, grants, args) {
+        Ok(node) => node,
+        Err(stderr) => return Done { code: Some(125), stdout: String::new(), stderr },
+    };
+    let worked = node.invoke();
+    let lines = node.logged();
+    let printed = lines.iter().filter(|line| line["stream"] == "stdout");
+    let printed = printed.map(|line| format!("{}\n", line["text"].as_str().unwrap_or_default()));
+    Done {
+        code: Some(i32::from(!worked)),
+        stdout: printed.collect(),
+        stderr: lines.iter().map(|line| format!("{line}\n")).collect(),
+    }
+}
+
+/// A node with the guest under these grants; what it said if it ended at once.
+pub(crate) fn deploy(program: &str, grants: &[&str], args: &[String]) -> Result<Node, String> {
     let manifest = format!(
         "name = \"net\"\nversion = \"1\"\n[functions.net]\ncomponent = {:?}\nargs = {}\ngrants = {}\n\
          limits = {{ outbound-requests = 1000, logs = \"64MiB/s\" }}\n",
@@ -24,23 +41,12 @@ pub(crate) fn run(program: &str, grants: &[&str], args: &[String]) -> Done {
         json!(grants),
     );
     let app = folder(&[("tombolo.toml", &manifest)]);
-    let node = match Node::start(&format!("grants = {}\n", json!(grants))) {
-        Ok(node) => node,
-        Err(stderr) => return Done { code: Some(125), stdout: String::new(), stderr },
-    };
+    let node = Node::start(&format!("grants = {}\n", json!(grants)))?;
     node.ask(&["apply", "-f", app.path().join("tombolo.toml").to_str().expect("UTF-8")]).exits(0);
-    let invoked = node.ask(&["invoke", "net/net"]);
-    let lines = node.logged();
-    let printed = lines.iter().filter(|line| line["stream"] == "stdout");
-    let printed = printed.map(|line| format!("{}\n", line["text"].as_str().unwrap_or_default()));
-    Done {
-        code: Some(i32::from(invoked.code != Some(0))),
-        stdout: printed.collect(),
-        stderr: lines.iter().map(|line| format!("{line}\n")).collect(),
-    }
+    Ok(node)
 }
 
-struct Node {
+pub(crate) struct Node {
     folder: TempDir,
     process: Child,
 }
@@ -64,6 +70,21 @@ impl Node {
         }
         std::thread::spawn(move || lines.for_each(|line| eprintln!("{line}")));
         Ok(node)
+    }
+
+    /// Runs the guest once; whether all that it tried worked.
+    pub(crate) fn invoke(&self) -> bool {
+        self.ask(&["invoke", "net/net"]).code == Some(0)
+    }
+
+    /// Runs the guest until that comes of it.
+    #[track_caller]
+    pub(crate) fn invoke_until(&self, works: bool) {
+        let begun = Instant::now();
+        while self.invoke() != works {
+            assert!(begun.elapsed() < PATIENCE, "it does not come to {works}: {:?}", self.logged());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// All that was logged, once the one request is among it.

@@ -223,6 +223,37 @@ fn a_request_becomes_a_span_of_its_callers_trace() {
 }
 
 #[test]
+fn the_exporter_is_locked_down_and_still_finds_a_collector_by_its_name() {
+    let collector = Collector::start(&[]);
+    let server = serve(&collector.url.replace("127.0.0.1", "localhost"));
+    get(&server, "/", "");
+    assert_eq!(collector.spans().len(), 1);
+    let exporter = exporter_of(&server);
+    let status = std::fs::read_to_string(format!("/proc/{exporter}/status")).expect("it runs");
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel says so");
+        line.trim_start_matches(':').trim()
+    };
+    assert_eq!((field("Seccomp"), field("NoNewPrivs")), ("2", "1"));
+    assert_eq!(u64::from_str_radix(field("CapEff"), 16), Ok(0));
+}
+
+/// The process beside the server that sends its traces.
+fn exporter_of(server: &Server) -> u32 {
+    let pid = server.pid().as_raw_nonzero();
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the server runs").flatten();
+    let children =
+        tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    let children: Vec<u32> = children
+        .flat_map(|text| text.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect();
+    let is_exporter = |pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains("__export"))
+    };
+    children.into_iter().find(is_exporter).expect("there is one")
+}
+
+#[test]
 fn what_went_wrong_is_in_the_span_and_what_the_caller_does_not_record_is_not_sent() {
     let collector = Collector::start(&[]);
     let server = serve(&collector.url);

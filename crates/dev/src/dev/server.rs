@@ -1,11 +1,12 @@
 //! A serving `tombolo` as a child process: started, asked, told to load anew, stopped.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Request, Response};
 use rustix::process::{Pid, Signal};
+use tombolo_sandbox::{Rlimits, spawn_limited};
 
 use super::client;
 use crate::child;
@@ -136,15 +138,14 @@ impl Server {
         command.env("XDG_DATA_HOME", data).env("XDG_STATE_HOME", data).current_dir(&project.root);
         // Its own process group: a terminal's Ctrl-C is for whoever started it, who then stops it in order.
         command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|source| DevError::Start {
+        let (kept, is_ready) = (Arc::default(), Arc::default());
+        let (child, reader) = start_and_read(command, Arc::clone(&kept), Arc::clone(&is_ready), on);
+        let child = child.map_err(|source| DevError::Start {
             program: "tombolo serve".to_owned(),
             source,
             remedy: "is this tombolo complete?".to_owned(),
         })?;
-        let (kept, is_ready) = (Arc::default(), Arc::default());
-        let log = child.stderr.take().map(|log| reader(log, Arc::clone(&kept), Arc::clone(&is_ready), on));
-        let readers = log.into_iter().collect();
-        let server = Server { child: Mutex::new(child), control, readers, kept, is_ready };
+        let server = Server { child: Mutex::new(child), control, readers: vec![reader], kept, is_ready };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -242,27 +243,41 @@ impl Drop for Server {
     }
 }
 
-fn reader(
-    log: ChildStderr,
+/// Starts a server on the thread that reads what it says until it says nothing any more. The kernel ends a process with
+/// the thread that started it, also when that ends by `kill -9`, so it must be one that lives for as long.
+fn start_and_read(
+    command: Command,
     kept: Arc<Mutex<Vec<String>>>,
     is_ready: Arc<AtomicBool>,
     on: impl Fn(Said<'_>) + Send + 'static,
-) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        for line in BufReader::new(log).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            if Line::parse(&line) == Line::Serving {
-                is_ready.store(true, Ordering::Release);
-            }
-            on(Said::Line(&line));
-            let mut kept = lock(&kept);
-            if kept.len() >= KEPT_LINES_MAX {
-                kept.drain(..KEPT_LINES_MAX / 2);
-            }
-            kept.push(line);
+) -> (io::Result<Child>, JoinHandle<()>) {
+    let (sender, started) = sync_channel(1);
+    let reader = std::thread::spawn(move || {
+        let mut child = spawn_limited(command, &Rlimits::default());
+        let log = child.as_mut().ok().and_then(|child| child.stderr.take());
+        // The caller waits for it.
+        let _ = sender.send(child);
+        if let Some(log) = log {
+            read(log, &kept, &is_ready, &on);
+            on(Said::Nothing);
         }
-        on(Said::Nothing);
-    })
+    });
+    (started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())), reader)
+}
+
+fn read(log: ChildStderr, kept: &Mutex<Vec<String>>, is_ready: &AtomicBool, on: impl Fn(Said<'_>)) {
+    for line in BufReader::new(log).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        if Line::parse(&line) == Line::Serving {
+            is_ready.store(true, Ordering::Release);
+        }
+        on(Said::Line(&line));
+        let mut kept = lock(kept);
+        if kept.len() >= KEPT_LINES_MAX {
+            kept.drain(..KEPT_LINES_MAX / 2);
+        }
+        kept.push(line);
+    }
 }
 
 /// Nothing is half done behind these locks.

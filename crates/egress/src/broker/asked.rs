@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tombolo_spec::GrantSet;
 use tombolo_spec::grant::HostName;
 
+use super::fresh::Fresh;
 use super::told::Told;
 use crate::ask::{Ask, Failed, Outcome};
 use crate::check::{Admitted, Barred};
@@ -22,6 +23,7 @@ use crate::wire::{ASK_TIME_MAX, Asked, Gave, Said};
 pub(super) struct Answerer {
     pub(super) functions: BTreeMap<String, GrantSet>,
     pub(super) direct: Rc<Direct>,
+    pub(super) fresh: Rc<Fresh>,
     pub(super) told: RefCell<Told>,
 }
 
@@ -55,6 +57,7 @@ impl Answerer {
     }
 
     async fn make(&self, grants: &GrantSet, ask: &Ask, within: Duration) -> Made {
+        self.fresh.before(ask).await;
         match ask {
             Ask::Http { .. } => stream(self.direct.connect(grants, ask, within).await),
             Ask::Tcp { name, to } => match self.led(name.as_deref(), to.ip(), within).await {
@@ -142,14 +145,18 @@ mod tests {
 
     fn answerer() -> Answerer {
         let hosts = "10.0.0.5 db.internal\n10.0.0.9 public.example\n".to_owned();
-        let direct = Direct::new(&NameConfig { hosts, ..NameConfig::empty() }).expect("names");
+        let direct = Rc::new(Direct::new(&NameConfig { hosts, ..NameConfig::empty() }).expect("names"));
+        // Nobody answers there: what is known is used.
+        let (node, _) = tokio::net::UnixStream::pair().expect("a pair of sockets");
+        let fresh = Rc::new(Fresh::new(node.into_split().1, Rc::clone(&direct)));
         let grants = LINES.iter().map(|line| line.parse().expect("a grant")).collect();
         Answerer {
             functions: BTreeMap::from([
                 ("app/one".to_owned(), grants),
                 ("app/two".to_owned(), GrantSet::default()),
             ]),
-            direct: Rc::new(direct),
+            direct,
+            fresh,
             told: RefCell::default(),
         }
     }

@@ -14,16 +14,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 use tombolo_sandbox::{recv_fds, send_fds};
-use tombolo_spec::GrantSet;
+use tombolo_spec::{GrantSet, one_line};
 
 use super::asked::{Answerer, Given};
-use super::say;
-use super::told::Told;
-use crate::direct::Direct;
+use super::{Ways, say};
 use crate::wire::{ASKS_MAX, Asked, CellGrants, PACKET_BYTES_MAX, Said, decode, encode};
 
 /// How long a cell may leave an answer untaken.
 const TAKE_TIME: Duration = Duration::from_secs(5);
+
+/// What of a cell's own words is told.
+const SAID_CHARS_MAX: usize = 256;
 
 /// A cell, as the broker knows it.
 pub(super) struct Cell {
@@ -38,7 +39,8 @@ pub(super) struct Cell {
 impl Cell {
     /// # Errors
     /// A socket that can't be waited for.
-    pub(super) fn new(socket: OwnedFd, grants: &CellGrants, direct: Rc<Direct>) -> io::Result<Cell> {
+    pub(super) fn new(socket: OwnedFd, grants: &CellGrants, ways: Ways) -> io::Result<Cell> {
+        let Ways { direct, fresh } = ways;
         // Of packets, as datagrams are, but with an end.
         let socket = std::os::unix::net::UnixDatagram::from(socket);
         socket.set_nonblocking(true)?;
@@ -50,7 +52,7 @@ impl Cell {
         Ok(Cell {
             name: grants.cell.clone(),
             socket: Rc::new(UnixDatagram::from_std(socket)?),
-            answerer: Rc::new(Answerer { functions, direct, told: RefCell::new(Told::default()) }),
+            answerer: Rc::new(Answerer { functions, direct, fresh, told: RefCell::default() }),
             asks: Arc::new(Semaphore::new(ASKS_MAX)),
             ungranted: Rc::default(),
         })
@@ -120,8 +122,8 @@ impl Cell {
         let count = self.ungranted.get() + 1;
         self.ungranted.set(count);
         if count.is_power_of_two() {
-            let request = asked.ask.request(None);
-            let function = asked.function.escape_debug();
+            let request = one_line(&asked.ask.request(None).to_string(), SAID_CHARS_MAX);
+            let function = one_line(&asked.function, SAID_CHARS_MAX);
             say(&format!(
                 "refused: {}, function {function}: {request}: no grant allows it, and its cell asked all the same; \
                  is it taken over? (×{count})",

@@ -10,20 +10,25 @@
 
 mod asked;
 mod cell;
+mod fresh;
 mod told;
 
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use tokio::io::{AsyncReadExt, Interest};
 use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
 use tokio::task::{LocalSet, spawn_local};
 use tombolo_sandbox::{Network, Policy, SandboxError, lock_down, recv_fds};
 
 use crate::direct::Direct;
+use crate::files::NameFiles;
 use crate::names::NameConfig;
-use crate::wire::{CellGrants, GRANTS_BYTES_MAX, decode};
+use crate::wire::{ORDER_BYTES_MAX, Order, decode};
 use cell::Cell;
+use fresh::Fresh;
 
 /// Why a broker can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +46,8 @@ pub enum BrokerError {
 /// # Errors
 /// [`BrokerError`]; whoever started it starts another one.
 pub fn run(node: std::os::unix::net::UnixStream) -> Result<(), BrokerError> {
-    let direct = Rc::new(direct()?);
+    // Nothing is known of names yet: the node says it with the first that is looked up.
+    let direct = Rc::new(Direct::new(&NameConfig::empty())?);
     lock_down(&Policy {
         network: Network::Tcp { connect: Vec::new(), bind: Vec::new(), any: true },
         udp: true,
@@ -51,39 +57,52 @@ pub fn run(node: std::os::unix::net::UnixStream) -> Result<(), BrokerError> {
     node.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let mut node = UnixStream::from_std(node)?;
-        while let Some(cell) = next(&mut node, &direct).await? {
-            spawn_local(cell.serve());
+        let (mut orders, asks) = UnixStream::from_std(node)?.into_split();
+        let fresh = Rc::new(Fresh::new(asks, Rc::clone(&direct)));
+        let ways = Ways { direct, fresh };
+        while let Some((order, sockets)) = next(&mut orders).await? {
+            let mut sockets = sockets.into_iter();
+            match order {
+                Order::Cell(grants) => {
+                    let socket = sockets.next().ok_or_else(|| wrong("no socket of a cell"))?;
+                    spawn_local(Cell::new(socket, &grants, ways.clone())?.serve());
+                }
+                Order::Names { resolv_conf, hosts } => {
+                    let mut file = |is_there: bool| is_there.then(|| sockets.next()).flatten();
+                    ways.fresh.take(Some(NameFiles::given(file(resolv_conf), file(hosts))));
+                }
+                Order::SameNames => ways.fresh.take(None),
+            }
         }
         Ok(())
     })
 }
 
-/// This machine's name servers and hosts. A hosts file that nobody can read is told, and left out.
-fn direct() -> io::Result<Direct> {
-    let config = NameConfig::system();
-    Direct::new(&config).or_else(|error| {
-        say(&format!("/etc/hosts is left out: {error}"));
-        Direct::new(&NameConfig { hosts: String::new(), ..config })
-    })
+/// What the answers of all cells share.
+#[derive(Clone)]
+struct Ways {
+    direct: Rc<Direct>,
+    fresh: Rc<Fresh>,
 }
 
-/// The next cell; `None` when the node is gone.
-async fn next(node: &mut UnixStream, direct: &Rc<Direct>) -> io::Result<Option<Cell>> {
+/// The next order, with its descriptors; `None` when the node is gone.
+async fn next(node: &mut OwnedReadHalf) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
     let mut length = [0; 4];
-    let (read, sockets) = node.async_io(Interest::READABLE, || recv_fds(&*node, &mut length)).await?;
-    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let socket: &UnixStream = node.as_ref();
+    let (read, descriptors) = socket.async_io(Interest::READABLE, || recv_fds(socket, &mut length)).await?;
     if read == 0 {
         return Ok(None);
     }
     let length = u32::from_be_bytes(length) as usize;
-    let (4, 1..=GRANTS_BYTES_MAX, Some(socket)) = (read, length, sockets.into_iter().next()) else {
-        return Err(wrong("no length of a cell's grants, or no socket"));
-    };
+    let (4, 1..=ORDER_BYTES_MAX) = (read, length) else { return Err(wrong("no length of an order")) };
     let mut text = vec![0; length];
     node.read_exact(&mut text).await?;
-    let grants: CellGrants = decode(&text).ok_or_else(|| wrong("no grants of a cell"))?;
-    Cell::new(socket, &grants, Rc::clone(direct)).map(Some)
+    let order = decode(&text).ok_or_else(|| wrong("no order"))?;
+    Ok(Some((order, descriptors)))
+}
+
+fn wrong(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }
 
 /// Tells the operator.

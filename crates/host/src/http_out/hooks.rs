@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use http::HeaderName;
+use http::header::{HOST, TE};
+use tombolo_spec::fields::is_hop_by_hop;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode as CodeP2;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode as CodeP3;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
@@ -33,21 +35,10 @@ impl Hooks {
     }
 }
 
-/// Fields of one connection (RFC 9110, section 7.6.1; RFC 9113, section 8.2.2), and the host, which is the authority of
-/// the URL that was checked.
+/// Fields of one connection, and the host, which is the authority of the URL that was checked. `te` a guest may say:
+/// clients of gRPC have to.
 fn is_of_the_connection(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "host"
-            | "http2-settings"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "proxy-connection"
-            | "transfer-encoding"
-            | "upgrade"
-    )
+    *name == HOST || *name != TE && is_hop_by_hop(name.as_str())
 }
 
 type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);

@@ -4,12 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use tombolo_spec::one_line;
+
 use super::{Refusal, RefusalSink, Refused};
 
 /// Different refusals that are kept for one function.
 pub const REFUSALS_MAX: usize = 256;
-/// Longer requests are cut: a guest chooses their length.
+/// Longer requests are cut: a guest chooses their length, and what stands in them.
 const REQUEST_CHARS_MAX: usize = 256;
+/// Longer reasons are cut: they name what a guest asked for.
+const REASON_CHARS_MAX: usize = 512;
+/// A longer grant is not proposed: cut it would be another one.
+const REMEDY_BYTES_MAX: usize = 1024;
 
 pub(super) struct Refusals {
     list: Mutex<Vec<Refusal>>,
@@ -24,8 +30,8 @@ impl Refusals {
 
     /// Counts an equal refusal up, or adds a new one while there is room.
     pub(super) fn record(&self, function: &str, refused: Refused<'_>) {
-        let request: String = refused.request.chars().take(REQUEST_CHARS_MAX).collect();
-        let why = refused.reason.to_string();
+        let request = one_line(refused.request, REQUEST_CHARS_MAX);
+        let why = one_line(&refused.reason.to_string(), REASON_CHARS_MAX);
         let news = {
             let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
             match list.iter().position(|known| known.request == request && known.reason == why) {
@@ -41,7 +47,7 @@ impl Refusals {
                         request_id: super::current().map(|caller| caller.request),
                         request,
                         grant: refused.near.map(|grant| grant.text().to_owned()),
-                        remedy: refused.remedy,
+                        remedy: refused.remedy.filter(|grant| grant.len() <= REMEDY_BYTES_MAX),
                         reason: why,
                         count: 1,
                     };

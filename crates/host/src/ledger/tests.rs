@@ -60,6 +60,22 @@ fn the_list_is_bounded_and_says_what_it_dropped() {
 }
 
 #[test]
+fn what_a_guest_asked_for_breaks_no_line_and_makes_none_long() {
+    let ledger = Ledger::new("f", &GrantSet::default(), None);
+    let forged = "dns a\n{\"event\":\"deploy\"}\u{1b}[2J\u{202e}";
+    ledger.refused(no_grant(forged, None));
+    let long = format!("http GET https://a.example/{}", "a\n".repeat(100_000));
+    ledger.refused(Refused { reason: Reason::Host(long.clone()), ..no_grant(&long, None) });
+    let refusals = ledger.report().refusals;
+    assert_eq!(refusals[0].request, "dns a\\u{a}{\"event\":\"deploy\"}\\u{1b}[2J\\u{202e}");
+    for Refusal { request, reason, .. } in &refusals {
+        assert!(!request.contains(char::is_control) && !reason.contains(char::is_control));
+        assert!(request.chars().count() <= 256 && reason.chars().count() <= 512);
+    }
+    assert_eq!(refusals[1].remedy, None, "cut it would be another grant");
+}
+
+#[test]
 fn a_refusal_reads_as_one_line_with_its_remedy() {
     let ledger = Ledger::new("f", &GrantSet::default(), None);
     ledger.refused(no_grant("dns example.com", None));

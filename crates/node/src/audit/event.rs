@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tombolo_spec::one_line;
 
 /// Longer texts are cut: what is refused, a guest chooses.
 const TEXT_CHARS_MAX: usize = 2048;
@@ -103,7 +104,7 @@ impl AuditEvent {
         matches!(self.event.as_str(), "refused" | "ended" | "denied")
     }
 
-    /// With no text longer than it may be.
+    /// With no text longer than it may be, and none that breaks its line.
     pub(super) fn cut(mut self) -> AuditEvent {
         let texts = [
             &mut self.app,
@@ -112,14 +113,13 @@ impl AuditEvent {
             &mut self.request,
             &mut self.request_id,
             &mut self.grant,
-            &mut self.add,
             &mut self.reason,
         ];
         for text in texts.into_iter().flatten() {
-            if let Some((end, _)) = text.char_indices().nth(TEXT_CHARS_MAX) {
-                text.truncate(end);
-            }
+            *text = one_line(text, TEXT_CHARS_MAX);
         }
+        // Cut it would be another grant.
+        self.add.take_if(|grant| one_line(grant, TEXT_CHARS_MAX) != *grant);
         self
     }
 }
@@ -149,5 +149,28 @@ mod tests {
     fn long_texts_are_cut_between_characters() {
         let event = AuditEvent { reason: Some("é".repeat(5000)), ..AuditEvent::new("failed", "acme") };
         assert_eq!(event.cut().reason.map(|reason| reason.chars().count()), Some(TEXT_CHARS_MAX));
+    }
+
+    #[test]
+    fn a_cell_that_was_taken_over_forges_no_line_and_proposes_no_cut_grant() {
+        let line = |request: &str, add: &str| {
+            serde_json::json!({
+                "event": "refused", "function": "web/api\u{1b}[2J", "revision": "3", "request": request,
+                "reason": "no\ngrant", "add": add, "count": 1,
+            })
+        };
+        let cut = |request: &str, add: &str| {
+            let line = line(request, add).to_string();
+            AuditEvent::refused("acme", &line).expect("a refusal").cut()
+        };
+        let event = cut("dns a\n\u{1b}[31m", "dns a.example");
+        assert_eq!(event.request.as_deref(), Some("dns a\\u{a}\\u{1b}[31m"));
+        assert_eq!(event.function.as_deref(), Some("api\\u{1b}[2J"));
+        assert_eq!(
+            (event.reason.as_deref(), event.add.as_deref()),
+            (Some("no\\u{a}grant"), Some("dns a.example"))
+        );
+        assert_eq!(cut("dns a", "dns a\nb").add, None);
+        assert_eq!(cut("dns a", &"a".repeat(TEXT_CHARS_MAX + 1)).add, None);
     }
 }

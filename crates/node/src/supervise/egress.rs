@@ -6,32 +6,26 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 use std::rc::Rc;
-use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use tokio::io::{AsyncWriteExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
 use tombolo_egress::needs_network;
-use tombolo_egress::wire::{CellGrants, FunctionGrants, GRANTS_BYTES_MAX};
+use tombolo_egress::wire::{CellGrants, FunctionGrants, ORDER_BYTES_MAX, Order};
+use tombolo_egress::{NameFiles, Stamp};
 use tombolo_sandbox::send_fds;
 use tombolo_spec::{Grant, GrantSet, Name};
 
+use super::again::again_and_again;
 use super::children::{Running, channel, how, this_program};
 use super::node::Node;
 use crate::reconcile::CellId;
 use crate::wire::{CellFunction, CellOrder, EGRESS_COMMAND};
-
-/// A pause before a broker that ended is started again; asks wait in the kernel meanwhile.
-const PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause, for one that ends again and again.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// One that has been there for so long starts with short pauses again.
-const SERVED: Duration = Duration::from_secs(30);
 
 /// The cells that have a way out, and the process that makes it.
 #[derive(Debug, Default)]
@@ -47,9 +41,26 @@ pub(super) struct Egress {
 struct Member {
     /// The broker's end.
     socket: OwnedFd,
-    /// A [`CellGrants`], with its length before it.
+    order: Packed,
+}
+
+/// An order as it is sent, with its length before it.
+#[derive(Debug)]
+struct Packed {
     length: [u8; 4],
-    grants: Vec<u8>,
+    order: Vec<u8>,
+}
+
+impl Packed {
+    fn new(order: &Order) -> io::Result<Packed> {
+        let order = serde_json::to_vec(order).map_err(io::Error::from)?;
+        if order.len() > ORDER_BYTES_MAX {
+            let problem = format!("its grants are longer than {ORDER_BYTES_MAX} bytes");
+            return Err(io::Error::new(ErrorKind::InvalidInput, problem));
+        }
+        let length = u32::try_from(order.len()).unwrap_or(u32::MAX).to_be_bytes();
+        Ok(Packed { length, order })
+    }
 }
 
 impl Egress {
@@ -68,15 +79,10 @@ impl Egress {
                 })
                 .collect(),
         };
-        let grants = serde_json::to_vec(&grants).map_err(io::Error::from)?;
-        if grants.len() > GRANTS_BYTES_MAX {
-            let problem = format!("its grants are longer than {GRANTS_BYTES_MAX} bytes");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
-        }
-        let length = u32::try_from(grants.len()).unwrap_or(u32::MAX).to_be_bytes();
+        let order = Packed::new(&Order::Cell(grants))?;
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        self.cells.borrow_mut().insert(cell, Rc::new(Member { socket: ours, length, grants }));
+        self.cells.borrow_mut().insert(cell, Rc::new(Member { socket: ours, order }));
         self.joined.notify_one();
         Ok(Some(theirs))
     }
@@ -113,21 +119,13 @@ pub(super) async fn keep(node: Rc<Node>) {
     while node.egress.cells.borrow().is_empty() {
         node.egress.joined.notified().await;
     }
-    let mut pause = PAUSE;
-    while !node.is_ending() {
-        let started = tokio::time::Instant::now();
-        let why = match start(&node) {
-            Ok((running, socket)) => serve(&node, running, socket).await,
-            Err(error) => format!("it cannot be started: {error}"),
-        };
+    let life = async || {
+        let (running, socket) = start(&node)?;
+        let why = serve(&node, running, socket).await;
         node.egress.pid.set(None);
-        if node.is_ending() {
-            return;
-        }
-        node.say(&format!("the egress is gone: {why}; it is started again"));
-        pause = if started.elapsed() > SERVED { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
-        tokio::time::sleep(pause).await;
-    }
+        Ok(why)
+    };
+    again_and_again(&node, "the egress", life).await;
 }
 
 fn start(node: &Node) -> io::Result<(Running, UnixStream)> {
@@ -135,37 +133,62 @@ fn start(node: &Node) -> io::Result<(Running, UnixStream)> {
     let mut command = this_program(EGRESS_COMMAND);
     command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::inherit());
     let (running, _) = node.children.start(command)?;
-    node.egress.pid.set(Some(running.pid));
     ours.set_nonblocking(true)?;
-    Ok((running, UnixStream::from_std(ours)?))
+    let socket = UnixStream::from_std(ours)?;
+    node.egress.pid.set(Some(running.pid));
+    Ok((running, socket))
 }
 
-/// Tells the broker of each cell, those to come too, until it ends; how it did.
-async fn serve(node: &Node, running: Running, mut socket: UnixStream) -> String {
+/// Tells the broker of each cell, those to come too, and how names are resolved, until it ends; how it did.
+async fn serve(node: &Node, mut running: Running, mut socket: UnixStream) -> String {
     let telling = async {
-        let mut last = None;
+        let (mut last, mut names) = (None, None);
         loop {
             while let Some((cell, member)) = node.egress.after(last) {
-                tell(&mut socket, &member).await?;
+                tell(&mut socket, &member.order, &[member.socket.as_fd()]).await?;
                 last = Some(cell);
             }
-            node.egress.joined.notified().await;
+            tokio::select! {
+                () = node.egress.joined.notified() => {}
+                wanted = socket.read_u8() => {
+                    wanted?;
+                    tell_names(&mut socket, &mut names).await?;
+                }
+            }
         }
     };
     tokio::select! {
         // Without its socket to the node it ends.
         () = node.egress.ended.notified() => String::new(),
-        status = running.ended => status.map_or_else(|_| "it is gone".to_owned(), how),
+        status = &mut running.ended => status.map_or_else(|_| "it is gone".to_owned(), how),
         told = telling => {
-            let error: io::Result<()> = told;
+            let told: io::Result<()> = told;
             node.children.kill(running.pid);
-            error.err().map_or_else(String::new, |error| error.to_string())
+            match told.err().filter(|error| error.kind() != ErrorKind::UnexpectedEof) {
+                Some(error) => error.to_string(),
+                // Its end of the socket closes a moment before it has ended.
+                None => running.ended.await.map_or_else(|_| "it is gone".to_owned(), how),
+            }
         }
     }
 }
 
-async fn tell(socket: &mut UnixStream, member: &Member) -> io::Result<()> {
-    let sockets = [member.socket.as_fd()];
-    socket.async_io(Interest::WRITABLE, || send_fds(&*socket, &member.length, &sockets)).await?;
-    socket.write_all(&member.grants).await
+/// Hands over the files that say how names are resolved, where they are others than those that it `has`.
+async fn tell_names(socket: &mut UnixStream, has: &mut Option<Stamp>) -> io::Result<()> {
+    let files = NameFiles::open();
+    let stamp = Some(files.stamp());
+    if *has == stamp {
+        return tell(socket, &Packed::new(&Order::SameNames)?, &[]).await;
+    }
+    let [resolv_conf, hosts] = files.descriptors();
+    let order = Order::Names { resolv_conf: resolv_conf.is_some(), hosts: hosts.is_some() };
+    let descriptors: Vec<_> = [resolv_conf, hosts].into_iter().flatten().collect();
+    tell(socket, &Packed::new(&order)?, &descriptors).await?;
+    *has = stamp;
+    Ok(())
+}
+
+async fn tell(socket: &mut UnixStream, packed: &Packed, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    socket.async_io(Interest::WRITABLE, || send_fds(&*socket, &packed.length, descriptors)).await?;
+    socket.write_all(&packed.order).await
 }

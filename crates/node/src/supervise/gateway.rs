@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 use std::rc::Rc;
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
@@ -16,37 +15,24 @@ use tombolo_gateway::wire::{Order, Said};
 use tombolo_listen::Passage;
 use tombolo_sandbox::send_fds;
 
+use super::again::again_and_again;
 use super::children::{Running, channel, how, this_program};
 use super::node::Node;
 use crate::reconcile::Event;
 use crate::wire::GATEWAY_COMMAND;
 
-/// A pause before a gateway that ended is started again; the kernel keeps clients waiting meanwhile.
-const PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause, for one that ends again and again.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// One that has served for so long starts with short pauses again.
-const SERVED: Duration = Duration::from_secs(30);
 /// The longest line that a gateway says.
 const SAID_BYTES_MAX: u64 = 64 << 10;
 
 /// Keeps a gateway running until the node ends.
 pub(super) async fn keep(node: Rc<Node>) {
-    let mut pause = PAUSE;
-    while !node.is_ending() {
-        let started = tokio::time::Instant::now();
-        let why = match start(&node) {
-            Ok((running, socket)) => serve(&node, running, socket).await,
-            Err(error) => format!("it cannot be started: {error}"),
-        };
+    let life = async || {
+        let (running, socket) = start(&node)?;
+        let why = serve(&node, running, socket).await;
         node.gateway.replace(None);
-        if node.is_ending() {
-            return;
-        }
-        node.say(&format!("the gateway is gone: {why}; it is started again"));
-        pause = if started.elapsed() > SERVED { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
-        tokio::time::sleep(pause).await;
-    }
+        Ok(why)
+    };
+    again_and_again(&node, "the gateway", life).await;
 }
 
 /// A gateway that runs, as the rest of the node sees it.

@@ -145,8 +145,10 @@ async fn end(node: &Rc<Node>) {
         node.egress.end();
         until(|| node.children.count() == 0).await;
     };
-    // Whoever is left dies with this process.
-    let _ = tokio::time::timeout(END_TIME, done).await;
+    if tokio::time::timeout(END_TIME, done).await.is_err() {
+        let left = node.children.count();
+        node.say(&format!("{left} of its processes did not end when they were told to; they are killed"));
+    }
 }
 
 async fn until(is: impl Fn() -> bool) {

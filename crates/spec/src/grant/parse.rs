@@ -4,7 +4,7 @@ use super::authority::host_and_ports;
 use super::ports::port;
 use super::{Access, Direction, Grant, GrantError, GrantKind, HostPattern, Methods, UrlPattern};
 use crate::invalid::Invalid;
-use crate::line::{Flaw, LINE_BYTES_MAX, SyntaxError, Word, words};
+use crate::line::{Flaw, SyntaxError, Word, words};
 use crate::suggest::did_you_mean;
 use crate::units::{ByteSize, parse_duration};
 use std::str::FromStr;
@@ -19,13 +19,6 @@ impl FromStr for Grant {
 }
 
 fn parse(line: &str) -> Result<Grant, Flaw> {
-    if line.len() > LINE_BYTES_MAX {
-        return Err(Flaw::new(
-            0..0,
-            format!("{} bytes in one line", line.len()),
-            "the longest line has 64 KiB",
-        ));
-    }
     let words = words(line)?;
     let mut rest = Words { words: words.iter(), end: line.len(), remedy: String::new() };
     let kind = kind(&mut rest)?;

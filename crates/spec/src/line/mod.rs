@@ -6,6 +6,7 @@
 mod show;
 mod words;
 
+pub use show::one_line;
 pub(crate) use show::{Quoted, Shown, caret, is_visible, message};
 pub(crate) use words::words;
 

@@ -53,6 +53,19 @@ pub(crate) fn message(text: impl Into<String>) -> String {
     })
 }
 
+/// What somebody else chose, fit for one line of a log: no longer than this, and with nothing in it that breaks the
+/// line, moves a terminal's cursor or hides text. Done twice it changes nothing more.
+pub fn one_line(text: &str, chars_max: usize) -> String {
+    let mut shown = message(text.chars().take(chars_max.saturating_add(1)).collect::<String>());
+    if let Some((end, _)) = shown.char_indices().nth(chars_max) {
+        // One character makes room for the sign that some are missing.
+        shown.truncate(end);
+        shown.pop();
+        shown.push('…');
+    }
+    shown
+}
+
 /// True for a text that shows all its characters.
 pub(crate) fn is_visible(text: &str) -> bool {
     !text.contains(needs_escape)
@@ -98,4 +111,26 @@ pub(super) fn needs_escape(c: char) -> bool {
             '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
             | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{E0000}'..='\u{E007F}'
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn a_text_of_somebody_else_stays_on_its_line_and_has_an_end() {
+        for (text, shown) in [
+            ("dns a.example", "dns a.example"),
+            ("a\nb\r\u{1b}[2J", "a\\u{a}b\\u{d}\\u{1b}[2J"),
+            ("a\u{202e}b\u{2028}", "a\\u{202e}b\\u{2028}"),
+            ("a\\u{a}", "a\\u{a}"),
+        ] {
+            assert_eq!(one_line(text, 64), shown);
+            assert_eq!(one_line(shown, 64), shown);
+        }
+        assert_eq!(one_line("äöü", 3), "äöü");
+        assert_eq!(one_line("äöüß", 3), "äö…");
+        assert_eq!(one_line(&"\n".repeat(1000), 7), "\\u{a}\\…");
+        assert_eq!(one_line("a", 0), "…");
+    }
 }

@@ -1,10 +1,17 @@
 //! Splitting a line into words, with quotes and escapes.
 
 use super::show::needs_escape;
-use super::{Flaw, Word};
+use super::{Flaw, LINE_BYTES_MAX, Word};
 
 /// Splits a line into words; quotes may open and close inside a word (`NAME="a b"`).
 pub(crate) fn words(line: &str) -> Result<Vec<Word>, Flaw> {
+    if line.len() > LINE_BYTES_MAX {
+        return Err(Flaw::new(
+            0..0,
+            format!("{} bytes in one line", line.len()),
+            "the longest line has 64 KiB",
+        ));
+    }
     let mut words = Vec::new();
     let mut chars = line.char_indices().peekable();
     while let Some(&(start, c)) = chars.peek() {

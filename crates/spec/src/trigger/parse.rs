@@ -3,7 +3,7 @@
 use super::{Cron, Route, Subject, Trigger, TriggerError};
 use crate::grant::{HostPath, HostPattern, Methods, PathPattern};
 use crate::invalid::Invalid;
-use crate::line::{Flaw, LINE_BYTES_MAX, SyntaxError, Word, words};
+use crate::line::{Flaw, SyntaxError, Word, words};
 use crate::suggest::did_you_mean;
 use crate::units::parse_duration;
 use std::str::FromStr;
@@ -21,13 +21,6 @@ impl FromStr for Trigger {
 }
 
 fn parse(line: &str) -> Result<Trigger, Flaw> {
-    if line.len() > LINE_BYTES_MAX {
-        return Err(Flaw::new(
-            0..0,
-            format!("{} bytes in one line", line.len()),
-            "the longest line has 64 KiB",
-        ));
-    }
     let words = words(line)?;
     let Some((first, rest)) = words.split_first() else {
         let kinds = Trigger::KINDS.map(|(kind, _)| kind).join(", ");

@@ -3,7 +3,7 @@
 use std::fs::{read_link, read_to_string};
 
 use super::{Origin, fetcher, fetches, under};
-use crate::world::{App, Node};
+use crate::world::{App, Node, runs, signal};
 
 /// The process behind a cell's front, in which guests run.
 fn inner(front: u32) -> u32 {
@@ -47,8 +47,10 @@ fn an_ending_node_ends_its_broker() {
     fetcher(&node, &["http GET http://127.0.0.1:9/*"]).exits(0);
     node.until("a broker", || node.egress().is_some());
     let broker = node.egress().expect("a broker");
-    assert_eq!(node.stop(), Some(0));
-    assert!(!crate::world::runs(broker));
+    signal(node.pid(), "TERM");
+    node.until("the node has ended", || !runs(node.pid()));
+    assert!(!runs(broker));
+    assert!(!node.log().contains("did not end when they were told to"), "{}", node.log());
 }
 
 fn network(pid: u32) -> std::path::PathBuf {
