@@ -64,9 +64,12 @@ fn start(line: &str) -> Result<(std::process::Child, std::sync::Arc<Broker>), Bo
     let (ours, theirs) = UnixStream::pair()?;
     let mut command = Command::new(std::env::current_exe()?);
     let child = command.arg("broker").stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
-    let (broker, cell) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
+    let (calls, _gateway) = pair()?;
+    send_fds(&ours, &[0; 4], &[calls.as_fd()])?;
+    let (broker, cell) = pair()?;
     let functions = vec![FunctionGrants { name: FUNCTION.into(), grants: vec![line.into()] }];
-    let grants = serde_json::to_vec(&CellGrants { cell: "a cell".into(), functions })?;
+    let grants = serde_json::to_vec(&CellGrants { cell: "a cell".into(), tenant: "acme".into(), functions })?;
     send_fds(&ours, &u32::try_from(grants.len())?.to_be_bytes(), &[broker.as_fd()])?;
     std::io::Write::write_all(&mut &ours, &grants)?;
     // It lives as long as the node's end is open.

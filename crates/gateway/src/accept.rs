@@ -1,6 +1,7 @@
 //! Accepts connections, each a task of its own on the worker's thread.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tombolo_listen::{Accepted, Listener, Socket, Stream, Tls};
 
 use crate::forward::{Door, serve};
+use crate::internal::Calls;
 use crate::places::{Place, Places};
 use crate::pool::Pool;
 use crate::table::Current;
@@ -47,7 +49,14 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Serves as the worker at `index` until told to drain, and then until all that has begun is answered.
-    pub(crate) async fn serve(mut self, index: usize, public: Vec<Public>) -> io::Result<()> {
+    pub(crate) async fn serve(mut self, index: usize, public: Vec<Public>, calls: OwnedFd) -> io::Result<()> {
+        // Nothing is answered before it is known where it goes.
+        tokio::select! {
+            _ = self.handed.changed() => {}
+            _ = self.drain.wait_for(|drain| *drain) => {}
+        }
+        // What is being answered may call other apps, so calls are taken in until the end.
+        tokio::spawn(Calls::new(calls)?.serve(self.table.clone(), self.pool.clone()));
         let places = Places::new(CONNECTIONS_MAX);
         let mut accepting = Vec::new();
         for (number, public) in public.into_iter().enumerate() {

@@ -15,7 +15,7 @@ use tombolo_spec::trigger::requested_host;
 use crate::headers;
 use crate::pool::{Pool, target};
 use crate::refusal::Refusal;
-use crate::table::Current;
+use crate::table::{Current, Table};
 
 /// A body on its way through, or one of the gateway's own.
 pub(crate) type Body = Either<Incoming, Full<Bytes>>;
@@ -51,10 +51,20 @@ async fn forward(door: &Door, mut request: Request<Incoming>) -> Result<Response
     let cell = routes.find(request.method().as_str(), host(&request)?, request.uri().path())?.target;
     let authority = request.uri().authority().cloned();
     headers::to_cell(request.headers_mut(), authority.as_ref(), door.peer, door.is_tls);
+    send(&door.pool, table, cell, request).await
+}
+
+/// Sends a request to a cell of this table, which is held until the request has reached it.
+pub(crate) async fn send(
+    pool: &Pool,
+    table: Arc<Table>,
+    cell: u64,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, Refusal> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = target(cell, path).map_err(|_| Refusal::BadRequest("its target"))?;
     *request.version_mut() = Version::HTTP_11;
-    let answer = door.pool.request(request.map(Either::Left)).await;
+    let answer = pool.request(request.map(Either::Left)).await;
     drop(table);
     let mut answer =
         answer.map_err(|error| if error.is_connect() { Refusal::NoCell } else { Refusal::CellBroke })?;

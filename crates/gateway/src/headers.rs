@@ -7,6 +7,7 @@ use http::header::{
     PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::Authority;
+use tombolo_spec::call::{APP_FIELD, CALLER_FIELD, HOPS_FIELD};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -28,9 +29,14 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
+/// Which app calls which other one, and how many calls led to it.
+pub(crate) const CALLER: HeaderName = HeaderName::from_static(CALLER_FIELD);
+pub(crate) const APP: HeaderName = HeaderName::from_static(APP_FIELD);
+pub(crate) const HOPS: HeaderName = HeaderName::from_static(HOPS_FIELD);
+
 /// What a client may say of itself, and nobody should believe.
-const SET_BY_GATEWAYS: [HeaderName; 5] =
-    [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP];
+const SET_BY_GATEWAYS: [HeaderName; 8] =
+    [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP, CALLER, APP, HOPS];
 
 /// Makes a client's fields those of a request to a cell. The body's length is known from the body alone, so that two
 /// readers can't disagree about it.
@@ -77,6 +83,9 @@ mod tests {
             ("x-secret", "1"),
             ("x-forwarded-for", "6.6.6.6"),
             ("forwarded", "for=6.6.6.6"),
+            ("x-tombolo-caller", "acme/admin"),
+            ("x-tombolo-app", "admin"),
+            ("x-tombolo-hops", "0"),
             ("te", "trailers"),
             ("content-length", "5"),
             ("accept", "*/*"),

@@ -7,12 +7,16 @@
 //! ```text
 //! accept → head → route → forward → cell … answer → client
 //! ```
+//!
+//! Calls from app to app of the node come in beside them, by connections of which the node's broker says who calls whom
+//! (`internal`).
 
 #![warn(missing_docs)]
 
 mod accept;
 mod forward;
 mod headers;
+mod internal;
 mod orders;
 mod places;
 mod pool;

@@ -17,6 +17,7 @@ use tombolo_sandbox::{recv_fds, send_fds};
 use tombolo_spec::GrantSet;
 
 use super::asked::{Answerer, Given};
+use super::calls::Calls;
 use super::say;
 use super::told::Told;
 use crate::direct::Direct;
@@ -38,7 +39,12 @@ pub(super) struct Cell {
 impl Cell {
     /// # Errors
     /// A socket that can't be waited for.
-    pub(super) fn new(socket: OwnedFd, grants: &CellGrants, direct: Rc<Direct>) -> io::Result<Cell> {
+    pub(super) fn new(
+        socket: OwnedFd,
+        grants: &CellGrants,
+        direct: Rc<Direct>,
+        calls: Rc<Calls>,
+    ) -> io::Result<Cell> {
         // Of packets, as datagrams are, but with an end.
         let socket = std::os::unix::net::UnixDatagram::from(socket);
         socket.set_nonblocking(true)?;
@@ -50,7 +56,13 @@ impl Cell {
         Ok(Cell {
             name: grants.cell.clone(),
             socket: Rc::new(UnixDatagram::from_std(socket)?),
-            answerer: Rc::new(Answerer { functions, direct, told: RefCell::new(Told::default()) }),
+            answerer: Rc::new(Answerer {
+                tenant: grants.tenant.clone(),
+                functions,
+                direct,
+                calls,
+                told: RefCell::new(Told::default()),
+            }),
             asks: Arc::new(Semaphore::new(ASKS_MAX)),
             ungranted: Rc::default(),
         })

@@ -6,13 +6,16 @@
 //!
 //! It believes nothing that a cell says. What a function may do comes from the node; which name led to an address is
 //! what the broker itself answered. A cell that was taken over gets what its tenant's grants give, and no more: method
-//! and path of a request are the cell's to keep, host and port are kept here.
+//! and path of a request are the cell's to keep, host and port are kept here. A connection to another app of the node
+//! leads over the gateway, which keeps method and path too.
 
 mod asked;
+mod calls;
 mod cell;
 mod told;
 
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use tokio::io::{AsyncReadExt, Interest};
@@ -23,6 +26,7 @@ use tombolo_sandbox::{Network, Policy, SandboxError, lock_down, recv_fds};
 use crate::direct::Direct;
 use crate::names::NameConfig;
 use crate::wire::{CellGrants, GRANTS_BYTES_MAX, decode};
+use calls::Calls;
 use cell::Cell;
 
 /// Why a broker can't go on.
@@ -52,7 +56,8 @@ pub fn run(node: std::os::unix::net::UnixStream) -> Result<(), BrokerError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let mut node = UnixStream::from_std(node)?;
-        while let Some(cell) = next(&mut node, &direct).await? {
+        let Some(calls) = gateway(&node).await?.map(Rc::new) else { return Ok(()) };
+        while let Some(cell) = next(&mut node, &direct, &calls).await? {
             spawn_local(cell.serve());
         }
         Ok(())
@@ -68,22 +73,40 @@ fn direct() -> io::Result<Direct> {
     })
 }
 
-/// The next cell; `None` when the node is gone.
-async fn next(node: &mut UnixStream, direct: &Rc<Direct>) -> io::Result<Option<Cell>> {
-    let mut length = [0; 4];
-    let (read, sockets) = node.async_io(Interest::READABLE, || recv_fds(&*node, &mut length)).await?;
-    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-    if read == 0 {
-        return Ok(None);
+/// The way to the gateway; `None` when the node is gone.
+async fn gateway(node: &UnixStream) -> io::Result<Option<Calls>> {
+    let Some((length, socket)) = socket(node).await? else { return Ok(None) };
+    if length != 0 {
+        return Err(wrong("no way to the gateway"));
     }
-    let length = u32::from_be_bytes(length) as usize;
-    let (4, 1..=GRANTS_BYTES_MAX, Some(socket)) = (read, length, sockets.into_iter().next()) else {
-        return Err(wrong("no length of a cell's grants, or no socket"));
-    };
+    Calls::new(socket).map(Some)
+}
+
+/// The next cell; `None` when the node is gone.
+async fn next(node: &mut UnixStream, direct: &Rc<Direct>, calls: &Rc<Calls>) -> io::Result<Option<Cell>> {
+    let Some((length, socket)) = socket(node).await? else { return Ok(None) };
+    if !(1..=GRANTS_BYTES_MAX).contains(&length) {
+        return Err(wrong("no length of a cell's grants"));
+    }
     let mut text = vec![0; length];
     node.read_exact(&mut text).await?;
     let grants: CellGrants = decode(&text).ok_or_else(|| wrong("no grants of a cell"))?;
-    Cell::new(socket, &grants, Rc::clone(direct)).map(Some)
+    Cell::new(socket, &grants, Rc::clone(direct), Rc::clone(calls)).map(Some)
+}
+
+/// A length, and the socket that comes with it; `None` when the node is gone.
+async fn socket(node: &UnixStream) -> io::Result<Option<(usize, OwnedFd)>> {
+    let mut length = [0; 4];
+    let (read, sockets) = node.async_io(Interest::READABLE, || recv_fds(node, &mut length)).await?;
+    match (read, sockets.into_iter().next()) {
+        (0, _) => Ok(None),
+        (4, Some(socket)) => Ok(Some((u32::from_be_bytes(length) as usize, socket))),
+        _ => Err(wrong("no length, or no socket")),
+    }
+}
+
+fn wrong(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }
 
 /// Tells the operator.

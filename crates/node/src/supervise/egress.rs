@@ -61,6 +61,7 @@ impl Egress {
         let functions = order.functions.iter();
         let grants = CellGrants {
             cell: format!("cell {cell} of tenant {tenant}"),
+            tenant: tenant.to_string(),
             functions: functions
                 .map(|function| FunctionGrants {
                     name: function.full_name(),
@@ -144,6 +145,10 @@ fn start(node: &Node) -> io::Result<(Running, UnixStream)> {
 async fn serve(node: &Node, running: Running, mut socket: UnixStream) -> String {
     let telling = async {
         let mut last = None;
+        // First the way to the gateway, which is no cell: its length is 0.
+        let calls = node.calls.broker()?;
+        socket.async_io(Interest::WRITABLE, || send_fds(&socket, &[0; 4], &[calls.as_fd()])).await?;
+        drop(calls);
         loop {
             while let Some((cell, member)) = node.egress.after(last) {
                 tell(&mut socket, &member).await?;

@@ -1,6 +1,7 @@
 //! Does what the reconciler says, with real processes, and tells it what happens.
 
 mod act;
+mod calls;
 mod cell;
 mod certificates;
 mod children;
