@@ -113,9 +113,18 @@ fn a_called_cell_that_dies_costs_its_calls_an_error_and_comes_back() {
 }
 
 #[test]
-fn no_call_fails_while_the_called_app_is_upgraded() {
+fn no_call_fails_while_the_called_app_is_upgraded_in_a_cell_of_its_own() {
+    upgrades_lose_no_call("app");
+}
+
+#[test]
+fn no_call_fails_while_the_cell_of_both_apps_is_replaced() {
+    upgrades_lose_no_call("tenant");
+}
+
+fn upgrades_lose_no_call(isolation: &'static str) {
     let node = Node::start_with(&["--trial", "50ms"]);
-    let billing = |text: &str| App { isolation: "app", ..App::saying("billing", "http * /v1/*", text) };
+    let billing = |text: &str| App { isolation, ..App::saying("billing", "http * /v1/*", text) };
     node.apply(&billing("0")).exits(0);
     caller(&node, "default", "out", &[GRANT]).exits(0);
     let done = AtomicBool::new(false);
