@@ -31,6 +31,13 @@ pub struct PreparedFunction {
     pub limits: Limits,
 }
 
+impl PreparedFunction {
+    /// Its app: what stands before the slash in its name, or the whole.
+    fn app(&self) -> &str {
+        self.name.split_once('/').map_or(&self.name, |(app, _)| app)
+    }
+}
+
 /// A function cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[error("function {function:?}: {problem}")]
@@ -87,12 +94,13 @@ impl Generation {
         // The functions of a cell share its network.
         let sockets = functions.first().map_or(Sockets::Own, |first| first.template.network().sockets());
         let linkers = Linkers::new(engines, sockets);
-        let mut generation = Generation::default();
+        let routes = functions.iter().enumerate().flat_map(|(index, function)| {
+            let routes = function.on.iter().filter_map(Trigger::route);
+            routes.map(move |route| (route, function.app(), index))
+        });
+        let mut generation = Generation { routes: Routes::new(routes), ..Generation::default() };
         for prepared in functions {
             let index = generation.functions.len();
-            for route in prepared.on.iter().filter_map(Trigger::route) {
-                generation.routes.add(route, index);
-            }
             let function = Function::new(prepared, &linkers, workers, before, place)?;
             if generation.by_name.insert(function.name.clone(), index).is_some() {
                 let problem = "there are two of this name".into();

@@ -15,6 +15,7 @@
 mod admin;
 mod admit;
 mod body;
+mod called;
 pub mod command;
 mod events;
 mod function;

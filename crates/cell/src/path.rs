@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 
 use crate::admin;
 use crate::body::Body;
+use crate::called::Called;
 use crate::events;
 use crate::function::Function;
 use crate::invoke::{self, Answer, PrefixSegments};
@@ -38,14 +39,15 @@ const REDIRECTS_MAX: usize = 5;
 pub(crate) async fn serve(
     door: Rc<Door>,
     watch: Rc<Watch>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     if door.kind == DoorKind::Admin {
         return Ok(admin::answer(&door.worker, &request));
     }
     door.worker.outbox.send_overdue();
-    let mut call = Call::begin(&door.worker, &watch, &request);
-    Ok(match answer(&door, &watch, &mut call, request).await {
+    let called = Called::take(door.kind, request.headers_mut());
+    let mut call = Call::begin(&door.worker, &watch, &request, called.hops);
+    Ok(match answer(&door, &watch, &mut call, called.app.as_deref(), request).await {
         Ok(answer) => respond::respond(call, answer).await,
         Err(refusal) => respond::refuse(call, refusal),
     })
@@ -55,6 +57,7 @@ async fn answer(
     door: &Door,
     watch: &Watch,
     call: &mut Call,
+    app: Option<&str>,
     mut request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
     if watch.is_ambiguous() {
@@ -63,7 +66,7 @@ async fn answer(
     request.headers_mut().insert(TRACEPARENT, call.trace.header());
     let mut request = request.map(RequestBody::new);
     for _ in 0..REDIRECTS_MAX {
-        let function = route(door, &mut request)?;
+        let function = route(door, app, &mut request)?;
         call.routed(&function);
         check(&function, &request)?;
         request.body_mut().limit(&function.limits);
@@ -83,13 +86,21 @@ async fn answer(
     Err(Refusal::GuestBrokeHttp("its local redirects do not end".into()))
 }
 
-/// By host, path and method; an event on the control socket by the function's name.
-fn route(door: &Door, request: &mut Request<RequestBody>) -> Result<Arc<Function>, Refusal> {
+/// By host, path and method; a call from another app among the routes of the called one, whatever the host; an event on
+/// the control socket by the function's name.
+fn route(
+    door: &Door,
+    app: Option<&str>,
+    request: &mut Request<RequestBody>,
+) -> Result<Arc<Function>, Refusal> {
     let generation = door.worker.generation();
     if door.kind == DoorKind::Control && events::asks_for_event(request) {
         return events::function(&generation, request);
     }
-    let found = generation.routes.find(request)?;
+    let found = match app {
+        None => generation.routes.find(request)?,
+        Some(app) => generation.routes.find_of_app(app, request)?,
+    };
     request.extensions_mut().insert(PrefixSegments(found.prefix_segments));
     Ok(Arc::clone(&generation.functions[found.target]))
 }

@@ -58,6 +58,9 @@ impl NetworkNeeds {
     }
 
     fn connect_to(&mut self, host: &HostPattern, ports: &Ports) {
+        if host.is_internal() {
+            return;
+        }
         self.resolve(host);
         let ranges: Vec<RangeInclusive<u16>> = ports.ranges().collect();
         let count: usize = ranges.iter().map(ExactSizeIterator::len).sum();
@@ -70,7 +73,7 @@ impl NetworkNeeds {
 
     /// A name has to be looked up: by UDP, or TCP for a long answer.
     fn resolve(&mut self, host: &HostPattern) {
-        if !matches!(host, HostPattern::Addresses(_)) {
+        if !matches!(host, HostPattern::Addresses(_)) && !host.is_internal() {
             self.udp = true;
             self.connect.extend(&self.name_servers);
         }
@@ -109,6 +112,7 @@ mod tests {
         check(&["listen tcp 9000"], &[], &[9000], false);
         check(&["udp connect 10.0.0.7:514"], &[], &[], true);
         check(&["dns *.example.com"], &[53, 5353], &[], true);
+        check(&["http GET http://billing.internal/*", "dns *.internal"], &[], &[], false);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which function answers a request: [`RouteTable`] over what HTTP says of the request.
 
+use std::collections::HashMap;
+
 use http::Request;
 use http::header::{HOST, HeaderValue};
 use http::uri::Authority;
@@ -9,18 +11,36 @@ use crate::refusal::Refusal;
 
 /// All routes of a cell, leading to functions by their index.
 #[derive(Debug, Default)]
-pub(crate) struct Routes(RouteTable<usize>);
+pub(crate) struct Routes {
+    all: RouteTable<usize>,
+    /// Those of one app alone, for every host.
+    of_apps: HashMap<Box<str>, RouteTable<usize>>,
+}
 
 impl Routes {
-    /// Adds a route to the function at `function` in the cell's list.
-    pub(crate) fn add(&mut self, route: &Route, function: usize) {
-        self.0.add(route, function);
+    /// Routes to functions at places in the cell's list, each with its app.
+    pub(crate) fn new<'a>(routes: impl Iterator<Item = (&'a Route, &'a str, usize)> + Clone) -> Routes {
+        let mut table = Routes::default();
+        routes.clone().for_each(|(route, _, function)| table.all.add(route, function));
+        // Of two that differ in nothing but the host the first one takes a call: the one that is for every host.
+        let (for_every, for_some): (Vec<_>, Vec<_>) = routes.partition(|(route, ..)| route.host.is_none());
+        for (route, app, function) in for_every.into_iter().chain(for_some) {
+            let route = Route { host: None, ..route.clone() };
+            table.of_apps.entry(app.into()).or_default().add(&route, function);
+        }
+        table
     }
 
     /// The function that answers `request`.
     pub(crate) fn find<B>(&self, request: &Request<B>) -> Result<Found<usize>, Refusal> {
         let host = host(request)?;
-        self.0.find(request.method().as_str(), host, request.uri().path()).map_err(refusal)
+        self.all.find(request.method().as_str(), host, request.uri().path()).map_err(refusal)
+    }
+
+    /// The function of this app that answers `request`, whatever its host.
+    pub(crate) fn find_of_app<B>(&self, app: &str, request: &Request<B>) -> Result<Found<usize>, Refusal> {
+        let routes = self.of_apps.get(app).ok_or(Refusal::NoRoute)?;
+        routes.find(request.method().as_str(), "", request.uri().path()).map_err(refusal)
     }
 }
 
@@ -47,15 +67,39 @@ mod tests {
     use super::*;
     use tombolo_spec::Trigger;
 
+    const ROUTES: [(&str, &str); 5] = [
+        ("http GET /api/*", "a"),
+        ("http GET example.com/api/*", "b"),
+        ("http GET b.example/own", "b"),
+        ("http GET /own", "b"),
+        ("http GET b.example/hosted", "b"),
+    ];
+
     fn find(method: &str, host: &str, path: &str) -> Result<usize, u16> {
-        let mut routes = Routes::default();
-        for (index, text) in ["http GET /api/*", "http GET example.com/api/*"].iter().enumerate() {
-            let trigger: Trigger = text.parse().expect("a trigger");
-            routes.add(trigger.route().expect("a route"), index);
-        }
+        find_as(None, method, host, path)
+    }
+
+    fn find_as(app: Option<&str>, method: &str, host: &str, path: &str) -> Result<usize, u16> {
+        let triggers = ROUTES.map(|(text, app)| (text.parse::<Trigger>().expect("a trigger"), app));
+        let routes = triggers.iter().enumerate();
+        let routes = Routes::new(routes.map(|(at, (line, app))| (line.route().expect("a route"), *app, at)));
         let request =
             Request::builder().method(method).uri(path).header(HOST, host).body(()).expect("a request");
-        routes.find(&request).map(|found| found.target).map_err(|refusal| refusal.status().as_u16())
+        let found = app.map_or_else(|| routes.find(&request), |app| routes.find_of_app(app, &request));
+        found.map(|found| found.target).map_err(|refusal| refusal.status().as_u16())
+    }
+
+    #[test]
+    fn a_call_finds_the_routes_of_its_app_alone_whatever_the_host() {
+        for host in ["x", "example.com", "b.example"] {
+            assert_eq!(find_as(Some("a"), "GET", host, "/api/x"), Ok(0), "{host}");
+            assert_eq!(find_as(Some("b"), "GET", host, "/api/x"), Ok(1), "{host}");
+            assert_eq!(find_as(Some("a"), "GET", host, "/own"), Err(404), "{host}");
+            assert_eq!(find_as(Some("b"), "GET", host, "/own"), Ok(3), "{host}");
+            assert_eq!(find_as(Some("b"), "GET", host, "/hosted"), Ok(4), "{host}");
+            assert_eq!(find_as(Some("b"), "PUT", host, "/own"), Err(405), "{host}");
+            assert_eq!(find_as(Some("c"), "GET", host, "/own"), Err(404), "{host}");
+        }
     }
 
     #[test]

@@ -64,16 +64,25 @@ fn start(line: &str) -> Result<(std::process::Child, std::sync::Arc<Broker>), Bo
     let (ours, theirs) = UnixStream::pair()?;
     let mut command = Command::new(std::env::current_exe()?);
     let child = command.arg("broker").stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
-    let (broker, cell) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
+    let (calls, _gateway) = pair()?;
+    tell(&ours, &Order::Calls, &calls)?;
+    let (broker, cell) = pair()?;
     let functions = vec![FunctionGrants { name: FUNCTION.into(), grants: vec![line.into()] }];
-    let grants = serde_json::to_vec(&Order::Cell(CellGrants { cell: "a cell".into(), functions }))?;
-    send_fds(&ours, &u32::try_from(grants.len())?.to_be_bytes(), &[broker.as_fd()])?;
-    std::io::Write::write_all(&mut &ours, &grants)?;
+    let grants = CellGrants { cell: "a cell".into(), tenant: "acme".into(), functions };
+    tell(&ours, &Order::Cell(grants), &broker)?;
     // It lives as long as the node's end is open.
     std::mem::forget(ours);
     let broker = Broker::new(cell)?;
     broker.listen()?;
     Ok((child, broker))
+}
+
+/// Orders something, as the node does.
+fn tell(broker: &UnixStream, order: &Order, socket: &OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
+    let order = serde_json::to_vec(order)?;
+    send_fds(broker, &u32::try_from(order.len())?.to_be_bytes(), &[socket.as_fd()])?;
+    Ok(std::io::Write::write_all(&mut &*broker, &order)?)
 }
 
 fn quartiles(mut times: Vec<Duration>) -> [Duration; 2] {

@@ -60,6 +60,11 @@ pub enum LookupError {
     /// None said anything.
     #[error("no name server answered in time")]
     Timeout,
+    /// Nobody was asked: the name means an app of a node.
+    #[error(
+        "names that end in .internal are apps of a node, called by http from its other apps; none is looked up"
+    )]
+    Internal,
     /// Something else, in words.
     #[error("{0}")]
     Failed(String),
@@ -104,11 +109,15 @@ impl Names {
 
     /// The addresses of a name, those of its aliases (CNAME) included, in the order the server gave them.
     ///
-    /// A name with a dot is looked up as it is; only one without is tried in the search domains.
+    /// A name with a dot is looked up as it is; only one without is tried in the search domains. One that ends in
+    /// `.internal` is looked up nowhere, whoever asks: no name server learns which apps there are.
     ///
     /// # Errors
     /// [`LookupError`].
     pub async fn lookup(&self, name: &HostName, within: Duration) -> Result<Vec<IpAddr>, LookupError> {
+        if name.is_internal() {
+            return Err(LookupError::Internal);
+        }
         let resolver =
             self.known().resolver().ok_or_else(|| LookupError::Failed("no resolver".to_owned()))?;
         let text = if name.as_str().contains('.') { format!("{name}.") } else { name.to_string() };
@@ -192,17 +201,27 @@ mod tests {
 
     #[tokio::test]
     async fn the_hosts_file_is_asked_before_any_server() {
-        let hosts = "10.1.2.3 db.internal db # local\n".to_owned();
+        let hosts = "10.1.2.3 db.home.arpa db # local\n".to_owned();
         let names = Names::new(&NameConfig { hosts, ..NameConfig::empty() }).expect("names");
-        for name in ["db.internal", "db"] {
+        for name in ["db.home.arpa", "db"] {
             let found = names.lookup(&name.parse().expect("a name"), Duration::from_secs(5)).await;
             assert_eq!(found, Ok(vec![IpAddr::from([10, 1, 2, 3])]));
         }
-        let hosts = "10.9.9.9 db.internal\n".to_owned();
+        let hosts = "10.9.9.9 db.home.arpa\n".to_owned();
         names.replace(&NameConfig { hosts, ..NameConfig::empty() }).expect("a hosts file");
-        let found = names.lookup(&"db.internal".parse().expect("a name"), Duration::from_secs(5)).await;
+        let found = names.lookup(&"db.home.arpa".parse().expect("a name"), Duration::from_secs(5)).await;
         assert_eq!(found, Ok(vec![IpAddr::from([10, 9, 9, 9])]));
-        let found = names.lookup(&"other.internal".parse().expect("a name"), Duration::from_secs(5)).await;
+        let found = names.lookup(&"other.home.arpa".parse().expect("a name"), Duration::from_secs(5)).await;
         assert!(found.is_err(), "there is no server: {found:?}");
+    }
+
+    #[tokio::test]
+    async fn an_internal_name_is_looked_up_nowhere() {
+        let hosts = "10.1.2.3 billing.internal billing.acme.internal internal\n".to_owned();
+        let names = Names::new(&NameConfig { hosts, ..NameConfig::empty() }).expect("names");
+        for name in ["billing.internal", "Billing.Acme.INTERNAL.", "a.b.c.internal", "internal"] {
+            let found = names.lookup(&name.parse().expect("a name"), Duration::from_secs(5)).await;
+            assert_eq!(found, Err(LookupError::Internal), "{name}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
 use tombolo_spec::grant::HostName;
 use tombolo_spec::{GrantId, GrantSet};
 
@@ -14,6 +14,7 @@ use crate::ask::{Ask, Failed, Outcome};
 use crate::check::Admitted;
 use crate::client::Broker;
 use crate::direct::Direct;
+use crate::names::LookupError;
 use crate::wire::Gave;
 
 /// How a process gets its connections. What may be reached is decided by the same code either way.
@@ -42,6 +43,21 @@ impl Way {
             Way::Direct(direct) => direct.connect(asker.grants, &ask, asker.within).await,
             Way::Brokered(broker) => socket(broker, asker, ask, |fd| TcpStream::from_std(fd.into())).await,
         }
+    }
+
+    /// A connection for an [`Ask::Http`] whose host is an app of the node, and the grant that permits it. It leads to
+    /// that app, whatever is sent on it.
+    pub async fn call(&self, asker: Asker<'_>, ask: Ask) -> Outcome<(UnixStream, GrantId)> {
+        let Way::Brokered(broker) = self else { return Failed::Lookup(LookupError::Internal).into() };
+        let Outcome { barred, result } = broker.ask(asker.function, ask, asker.within).await;
+        let result = result.and_then(|gave| match gave {
+            (Gave::Call { grant }, Some(fd)) => {
+                let (grant, _) = asker.grants.get(grant).ok_or(Failed::Gone)?;
+                Ok((UnixStream::from_std(fd.into())?, grant.clone()))
+            }
+            _ => Err(Failed::Gone),
+        });
+        Outcome { barred, result }
     }
 
     /// A socket for [`Ask::Udp`].

@@ -5,11 +5,13 @@
 //! broker → node   a byte: how are names resolved now?
 //! cell → broker   one packet an [`Asked`]
 //! broker → cell   one packet a [`Said`], with the socket as a descriptor where there is one
+//! broker → gateway  one packet a [`Call`](tombolo_spec::call::Call), with its connection as a descriptor
 //! ```
 //!
 //! Between broker and cell is a Unix socket of packets (`SOCK_SEQPACKET`): a packet is whole or not there, so that
 //! neither side's death in the middle leaves the other one with half a message. The node keeps the broker's end too
-//! and hands it to the next broker; what a cell asked meanwhile waits in the kernel.
+//! and hands it to the next broker; what a cell asked meanwhile waits in the kernel. So it does with both ends of the
+//! way to the gateway: calls outlive either side's process as long as nobody has taken them in.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -36,6 +38,8 @@ pub const NAMES_WANTED: u8 = b'?';
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
+    /// The way to the gateway, as the descriptor; the first order.
+    Calls,
     /// Another cell; its socket is the descriptor.
     Cell(CellGrants),
     /// Which of the files that say how names are resolved there are, as descriptors in this order.
@@ -54,6 +58,8 @@ pub enum Order {
 pub struct CellGrants {
     /// Which cell and whose, for messages.
     pub cell: String,
+    /// Whose it is.
+    pub tenant: String,
     /// Its functions.
     pub functions: Vec<FunctionGrants>,
 }
@@ -113,6 +119,11 @@ pub enum Gave {
         address: Option<IpAddr>,
         /// Whether that is this machine's own.
         is_own: bool,
+    },
+    /// A connection to an app of this node, as the packet's descriptor: a stream of a Unix socket.
+    Call {
+        /// The place of the grant among the function's.
+        grant: usize,
     },
     /// What a name leads to.
     Addresses(Vec<IpAddr>),

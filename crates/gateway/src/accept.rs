@@ -1,6 +1,7 @@
 //! Accepts connections, each a task of its own on the worker's thread.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tombolo_listen::{Accepted, Gathered, Listener, Outbox, Socket, Stream, Tls};
 
 use crate::forward::{Door, serve};
 use crate::headers;
+use crate::internal::Calls;
 use crate::places::{Place, Places};
 use crate::pool::Pool;
 use crate::table::Current;
@@ -50,10 +52,18 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Serves as the worker at `index` until told to drain, and then until all that has begun is answered.
-    pub(crate) async fn serve(mut self, index: usize, public: Vec<Public>) -> io::Result<()> {
-        let places = Places::new(CONNECTIONS_MAX);
+    pub(crate) async fn serve(mut self, index: usize, public: Vec<Public>, calls: OwnedFd) -> io::Result<()> {
+        // Nothing is answered before it is known where it goes.
+        tokio::select! {
+            _ = self.handed.changed() => {}
+            _ = self.drain.wait_for(|drain| *drain) => {}
+        }
+        // What is being answered may call other apps, so calls are taken in until the end.
+        let (table, pool, outbox) = (self.table.clone(), Rc::clone(&self.pool), Rc::clone(&self.outbox));
+        tokio::task::spawn_local(Calls::new(calls)?.serve(table, pool, outbox));
         let outbox = Rc::clone(&self.outbox);
         let sending = tokio::task::spawn_local(async move { outbox.keep_sending(|| ()).await });
+        let places = Places::new(CONNECTIONS_MAX);
         let mut accepting = Vec::new();
         for (number, public) in public.into_iter().enumerate() {
             let socket = public.listener.for_worker(index)?;

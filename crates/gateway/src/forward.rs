@@ -16,7 +16,7 @@ use crate::body::Body;
 use crate::headers;
 use crate::pool::Pool;
 use crate::refusal::Refusal;
-use crate::table::Current;
+use crate::table::{Current, Table};
 
 /// What the requests of one connection share.
 #[derive(Debug)]
@@ -46,9 +46,19 @@ async fn forward(door: &Door, mut request: Request<Incoming>) -> Result<Response
     let cell = routes.find(request.method().as_str(), host(&request)?, request.uri().path())?.target;
     let authority = request.uri().authority().cloned();
     headers::to_cell(request.headers_mut(), authority.as_ref(), door.peer.as_ref(), door.is_tls);
+    send(&door.pool, table, cell, request).await
+}
+
+/// Sends a request to a cell of this table, which is held until the request has reached it.
+pub(crate) async fn send(
+    pool: &Rc<Pool>,
+    table: Arc<Table>,
+    cell: u64,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, Refusal> {
     *request.uri_mut() = origin_form(request.uri());
     *request.version_mut() = Version::HTTP_11;
-    let answer = door.pool.request(cell, request).await;
+    let answer = pool.request(cell, request).await;
     drop(table);
     let mut answer = answer?;
     headers::remove_hop_by_hop(answer.headers_mut());

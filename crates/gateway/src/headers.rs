@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use http::header::{CONTENT_LENGTH, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TRAILER};
 use http::uri::Authority;
+use tombolo_spec::call::{APP_FIELD, CALLER_FIELD, HOPS_FIELD};
 use tombolo_spec::fields::hop_by_hop;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -11,9 +12,14 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
+/// Which app calls which other one, and how many calls led to it.
+pub(crate) const CALLER: HeaderName = HeaderName::from_static(CALLER_FIELD);
+pub(crate) const APP: HeaderName = HeaderName::from_static(APP_FIELD);
+pub(crate) const HOPS: HeaderName = HeaderName::from_static(HOPS_FIELD);
+
 /// What a client may say of itself, and nobody should believe.
-const SET_BY_GATEWAYS: [HeaderName; 5] =
-    [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP];
+const SET_BY_GATEWAYS: [HeaderName; 8] =
+    [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP, CALLER, APP, HOPS];
 
 /// Makes a client's fields those of a request to a cell. The body's length is known from the body alone, so that two
 /// readers can't disagree about it.
@@ -58,6 +64,9 @@ mod tests {
             ("x-secret", "1"),
             ("x-forwarded-for", "6.6.6.6"),
             ("forwarded", "for=6.6.6.6"),
+            ("x-tombolo-caller", "acme/admin"),
+            ("x-tombolo-app", "admin"),
+            ("x-tombolo-hops", "0"),
             ("te", "trailers"),
             ("content-length", "5"),
             ("accept", "*/*"),

@@ -7,6 +7,9 @@
 //! ```text
 //! accept → head → route → forward → cell … answer → client
 //! ```
+//!
+//! Calls from app to app of the node come in beside them, by connections of which the node's broker says who calls whom
+//! (`internal`).
 
 #![warn(missing_docs)]
 
@@ -14,6 +17,7 @@ mod accept;
 mod body;
 mod forward;
 mod headers;
+mod internal;
 mod orders;
 mod passages;
 mod places;

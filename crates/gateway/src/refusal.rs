@@ -2,6 +2,7 @@
 
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
+use tombolo_spec::call::HOPS_MAX;
 use tombolo_spec::trigger::Miss;
 
 use crate::body::{Body, full};
@@ -17,6 +18,10 @@ pub(crate) enum Refusal {
     Method(String),
     #[error("WebSocket and other upgrades are not supported")]
     Upgrade,
+    #[error("no grant of the calling app allows it")]
+    Ungranted,
+    #[error("apps call each other in a circle: {HOPS_MAX} calls led to this one")]
+    Circle,
     #[error("the app is not running just now; try again")]
     NoCell,
     #[error("the app ended before it had answered")]
@@ -30,6 +35,8 @@ impl Refusal {
             Refusal::NoRoute => StatusCode::NOT_FOUND,
             Refusal::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::Upgrade => StatusCode::NOT_IMPLEMENTED,
+            Refusal::Ungranted => StatusCode::FORBIDDEN,
+            Refusal::Circle => StatusCode::LOOP_DETECTED,
             Refusal::NoCell => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::CellBroke => StatusCode::BAD_GATEWAY,
         }

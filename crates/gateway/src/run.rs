@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub enum GatewayError {
 /// [`GatewayError`]; whoever started it starts another one.
 pub fn run(node: UnixStream) -> Result<(), GatewayError> {
     let mut node = Node::new(node);
-    let Beginning { public, tls, workers } = Beginning::hear(&mut node)?;
+    let Beginning { public, calls, tls, workers } = Beginning::hear(&mut node)?;
 
     // From here on it holds its sockets and those that it is given, and can open nothing.
     let layers = lock_down(&Policy { given_sockets: true, passes_descriptors: true, ..Policy::default() })?;
@@ -49,9 +50,9 @@ pub fn run(node: UnixStream) -> Result<(), GatewayError> {
     let handed = watch::Sender::new(vec![false; public.len()]);
     let gateway = Gateway { passages: Passages::default(), table: Current::default(), handed, tls, drain };
     let threads = (0..workers.max(1))
-        .map(|index| gateway.start_worker(index, public.clone()))
+        .map(|index| gateway.start_worker(index, public.clone(), calls.try_clone()?))
         .collect::<io::Result<Vec<_>>>()?;
-    drop(public);
+    drop((public, calls));
     node.say(&Said::Ready { layers: serde_json::to_value(&layers).unwrap_or_default() })?;
     gateway.follow(&mut node)?;
     let _ = stop.send(true);
@@ -64,19 +65,22 @@ pub fn run(node: UnixStream) -> Result<(), GatewayError> {
 /// What a gateway is told before it serves.
 struct Beginning {
     public: Vec<Public>,
+    /// Where calls from app to app come in.
+    calls: OwnedFd,
     tls: BTreeMap<Option<String>, Tls>,
     workers: usize,
 }
 
 impl Beginning {
     fn hear(node: &mut Node) -> Result<Beginning, GatewayError> {
-        let (mut doors, mut tls) = (Vec::new(), BTreeMap::new());
+        let (mut doors, mut calls, mut tls) = (Vec::new(), None, BTreeMap::new());
         let workers = loop {
             match node.next()? {
                 Some((Order::Listen { is_tls, owner, .. }, sockets)) => {
                     doors.push((Arc::new(Listener::given(sockets)?), is_tls, owner));
                 }
                 Some((Order::Certificates { owner, pems }, _)) => drop(tls.insert(owner, Tls::load(&pems)?)),
+                Some((Order::Calls, sockets)) => calls = sockets.into_iter().next(),
                 Some((Order::Begin { workers }, _)) => break workers,
                 _ => return Err(GatewayError::Words("no beginning".into())),
             }
@@ -86,7 +90,8 @@ impl Beginning {
             (true, Some(tls)) => Ok(Public { listener, tls: Some(tls.clone()), owner }),
             (false, _) => Ok(Public { listener, tls: None, owner }),
         });
-        Ok(Beginning { public: public.collect::<Result<_, _>>()?, tls, workers })
+        let calls = calls.ok_or_else(|| GatewayError::Words("no socket for calls".into()))?;
+        Ok(Beginning { public: public.collect::<Result<_, _>>()?, calls, tls, workers })
     }
 }
 
@@ -101,7 +106,12 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start_worker(&self, index: usize, public: Vec<Public>) -> io::Result<JoinHandle<io::Result<()>>> {
+    fn start_worker(
+        &self,
+        index: usize,
+        public: Vec<Public>,
+        calls: OwnedFd,
+    ) -> io::Result<JoinHandle<io::Result<()>>> {
         let (passages, table, drain) = (self.passages.clone(), self.table.clone(), self.drain.clone());
         let handed = self.handed.subscribe();
         std::thread::Builder::new().name("worker".into()).spawn(move || {
@@ -109,7 +119,7 @@ impl Gateway {
             let outbox = Rc::<Outbox>::default();
             let pool = Pool::new(passages, Rc::clone(&outbox));
             let worker = Worker { table, pool, outbox, handed, drain };
-            tokio::task::LocalSet::new().block_on(&runtime, worker.serve(index, public))
+            tokio::task::LocalSet::new().block_on(&runtime, worker.serve(index, public, calls))
         })
     }
 
@@ -130,7 +140,7 @@ impl Gateway {
                     self.tls.get(&owner).map_or(Ok(()), |tls| tls.reload(&pems))?;
                 }
                 Order::Drain => return Ok(()),
-                Order::Listen { .. } | Order::Begin { .. } => {
+                Order::Listen { .. } | Order::Calls | Order::Begin { .. } => {
                     return Err(GatewayError::Words("a second beginning".into()));
                 }
             }

@@ -1,11 +1,12 @@
 //! The table in force, and the change from one to the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tombolo_spec::Trigger;
+use tombolo_spec::call::AppOf;
 use tombolo_spec::trigger::{Miss, RouteTable};
 
 use crate::wire;
@@ -21,6 +22,8 @@ pub(crate) struct Table {
     routes: RouteTable<u64>,
     /// Those of one owner alone.
     own: BTreeMap<String, RouteTable<u64>>,
+    /// Where each app is, for the others that call it.
+    apps: HashMap<AppOf, u64>,
 }
 
 /// The table that all workers use.
@@ -31,7 +34,9 @@ impl Table {
     /// Lines that are no routes lead nowhere: the node has read them before.
     pub(crate) fn new(table: &wire::Table) -> Table {
         let (mut routes, mut own) = (RouteTable::default(), BTreeMap::<_, RouteTable<u64>>::new());
+        let mut apps = HashMap::new();
         for cell in &table.cells {
+            apps.insert(AppOf { tenant: cell.owner.clone(), app: cell.app.clone() }, cell.cell);
             let own = own.entry(cell.owner.clone()).or_default();
             for route in cell.routes.iter().filter_map(|line| line.parse::<Trigger>().ok()?.route().cloned())
             {
@@ -39,7 +44,7 @@ impl Table {
                 own.add(&route, cell.cell);
             }
         }
-        Table { routes, own }
+        Table { routes, own, apps }
     }
 
     /// The routes of all, or of one owner alone.
@@ -48,6 +53,11 @@ impl Table {
             None => Ok(&self.routes),
             Some(owner) => self.own.get(owner).ok_or(Miss::NoRoute),
         }
+    }
+
+    /// The cell of an app. Which of its functions answers is for the cell to say.
+    pub(crate) fn cell_of(&self, app: &AppOf) -> Result<u64, Miss> {
+        self.apps.get(app).copied().ok_or(Miss::NoRoute)
     }
 }
 
@@ -79,6 +89,7 @@ mod tests {
             .map(|(cell, owner, route)| wire::CellRoutes {
                 cell: *cell,
                 owner: (*owner).to_owned(),
+                app: format!("app-of-{owner}"),
                 routes: vec![(*route).to_owned()],
             })
             .collect();
@@ -109,6 +120,18 @@ mod tests {
         assert_eq!(find(&table, Some("b"), "GET", "x", "/api/a"), Ok(2));
         assert_eq!(find(&table, Some("b"), "GET", "x", "/"), Err(Miss::NoRoute));
         assert_eq!(find(&table, Some("c"), "GET", "x", "/"), Err(Miss::NoRoute));
+    }
+
+    #[test]
+    fn an_app_is_where_its_tenants_one_of_that_name_is() {
+        let table = table(&[(1, "a", "http * /*"), (2, "b", "http GET /api/*")]);
+        let find = |tenant: &str, app: &str| {
+            table.cell_of(&AppOf { tenant: tenant.to_owned(), app: app.to_owned() })
+        };
+        assert_eq!(find("a", "app-of-a"), Ok(1));
+        assert_eq!(find("b", "app-of-b"), Ok(2));
+        assert_eq!(find("a", "app-of-b"), Err(Miss::NoRoute));
+        assert_eq!(find("c", "app-of-a"), Err(Miss::NoRoute));
     }
 
     #[tokio::test]

@@ -17,6 +17,9 @@ pub enum Order {
         /// Whose routes alone lead on from here; everybody's, if nobody's.
         owner: Option<String>,
     },
+    /// Take in calls from app to app, each a [`Call`](tombolo_spec::call::Call), at the socket that comes with it. Before
+    /// the beginning.
+    Calls,
     /// Serve.
     Begin {
         /// Threads.
@@ -46,7 +49,7 @@ impl Order {
     pub fn descriptors(&self) -> usize {
         match self {
             Order::Listen { sockets, .. } => *sockets,
-            Order::Cell { .. } => 1,
+            Order::Cell { .. } | Order::Calls => 1,
             Order::Begin { .. } | Order::Certificates { .. } | Order::Table(_) | Order::Drain => 0,
         }
     }
@@ -57,19 +60,21 @@ impl Order {
 pub struct Table {
     /// Grows with each table.
     pub version: u64,
-    /// The cells, each with its routes.
+    /// The apps with their routes, each in its cell.
     pub cells: Vec<CellRoutes>,
     /// Which of the listeners, in the order in which they came, somebody else accepts from.
     pub handed: Vec<bool>,
 }
 
-/// The requests that a cell takes.
+/// The requests that a cell takes for one of its apps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellRoutes {
     /// The cell's number.
     pub cell: u64,
     /// Whose it is.
     pub owner: String,
+    /// The app.
+    pub app: String,
     /// `http` lines, as in a manifest.
     pub routes: Vec<String>,
 }

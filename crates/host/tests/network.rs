@@ -49,7 +49,7 @@ fn peer() -> Peer {
 
 fn template(args: &[&str], lines: &[&str], limits: &[&str]) -> Arc<Template> {
     let mut config = NetworkConfig::empty();
-    config.names.hosts = "10.9.8.7 db.internal\n127.0.0.1 peer.localhost\n".to_owned();
+    config.names.hosts = "10.9.8.7 db.home.arpa\n127.0.0.1 peer.localhost\n".to_owned();
     let mut parts = TemplateParts::new("net", grants(lines));
     parts.args = ["net"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
     parts.network = Some(Arc::new(Network::new(&config).unwrap()));
@@ -76,12 +76,12 @@ fn refusals(template: &Template) -> Vec<String> {
 #[tokio::test]
 async fn granted_names_are_looked_up_and_others_are_denied() {
     for name in BOTH {
-        let Some((ran, template)) = net(name, &["dns", "db.internal"], &["dns *.internal"]).await else {
+        let Some((ran, template)) = net(name, &["dns", "db.home.arpa"], &["dns *.home.arpa"]).await else {
             return;
         };
         assert_eq!((ran.stdout.as_str(), ran.exit), ("10.9.8.7\n", 0), "{name}: {:?}", ran.error);
         assert_eq!(template.ledger().report().grants[0].used, 1);
-        let (ran, template) = net(name, &["dns", "db.internal"], &[]).await.unwrap();
+        let (ran, template) = net(name, &["dns", "db.home.arpa"], &[]).await.unwrap();
         assert_eq!(ran.exit, 1, "{name}");
         assert!(
             ran.stdout.to_lowercase().replace('-', "").contains("accessdenied"),
@@ -90,7 +90,7 @@ async fn granted_names_are_looked_up_and_others_are_denied() {
         );
         assert_eq!(
             refusals(&template),
-            ["refused: dns db.internal: no grant allows it; grant 'dns db.internal'"]
+            ["refused: dns db.home.arpa: no grant allows it; grant 'dns db.home.arpa'"]
         );
     }
 }

@@ -91,7 +91,8 @@ pub fn allow(
     Ok(Allowed { grants: second.grants, limits, missing })
 }
 
-/// Without a written ceiling an app gets what concerns nobody but itself, and what anybody on the network can reach.
+/// Without a written ceiling an app gets what concerns nobody but itself and its tenant's other apps, and what anybody on
+/// the network can reach.
 fn usual(asked: &GrantSet) -> Ceiling {
     let own = asked.grants().filter(|grant| {
         matches!(
@@ -104,7 +105,7 @@ fn usual(asked: &GrantSet) -> Ceiling {
                 | Grant::Kv { .. }
                 | Grant::Topic { .. }
                 | Grant::Dns { .. }
-        )
+        ) || matches!(grant, Grant::Http { url, .. } if url.host.is_own_app())
     });
     let public = ["http * https://*/*", "http * http://*/*"].iter().filter_map(|line| line.parse().ok());
     let grants = GrantSet::new(own.cloned().chain(public));
@@ -147,6 +148,35 @@ mod tests {
             let asks = function(&format!("\"{line}\""), "");
             let refused = allowed(&usual, None, &asks).expect_err(line);
             assert!(refused.contains(line), "{refused}");
+        }
+    }
+
+    #[test]
+    fn apps_of_other_tenants_are_called_only_where_the_ceilings_name_them() {
+        let own = function("\"http GET http://billing.internal/*\"", "");
+        let other = function("\"http GET http://billing.acme.internal/*\"", "");
+        let all = function("\"http GET http://*.internal/*\"", "");
+        let written = |lines: &str| {
+            let ceiling = Ceiling::parse(&format!("grants = [{lines}]"), "c").expect("a ceiling");
+            MachineCeiling::Written(Box::new(ceiling))
+        };
+        let public = "\"http * http://*/*\", \"http * https://*/*\"";
+        let named = "\"http GET http://billing.acme.internal/*\"";
+        let below = "\"http * http://*.acme.internal/*\"";
+        for (machine, tenant, allows) in [
+            (MachineCeiling::Usual, None, [true, false, false]),
+            (MachineCeiling::Usual, Some(named), [false, false, false]),
+            (written(public), None, [false, false, false]),
+            (written(named), None, [false, true, false]),
+            (written(named), Some(named), [false, true, false]),
+            (written(named), Some(public), [false, false, false]),
+            (written(below), Some(named), [false, true, false]),
+            (written("\"http * http://*.internal/*\""), None, [true, true, true]),
+        ] {
+            let tenant = tenant.map(|lines| format!("grants = [{lines}]"));
+            let got =
+                [&own, &other, &all].map(|function| allowed(&machine, tenant.as_deref(), function).is_ok());
+            assert_eq!(got, allows, "{machine:?} and {tenant:?}");
         }
     }
 

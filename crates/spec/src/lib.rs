@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod call;
 pub mod ceiling;
 mod digest;
 pub mod fields;

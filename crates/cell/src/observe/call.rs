@@ -36,12 +36,12 @@ pub(crate) struct Call {
 
 impl Call {
     /// Begins the record of `request`.
-    pub(crate) fn begin<B>(worker: &Rc<Worker>, watch: &Rc<Watch>, request: &Request<B>) -> Call {
+    pub(crate) fn begin<B>(worker: &Rc<Worker>, watch: &Rc<Watch>, request: &Request<B>, hops: u8) -> Call {
         Call {
             began: watch.request_began(),
             worker: Rc::clone(worker),
             watch: Rc::clone(watch),
-            trace: Trace::of(request.headers(), worker.shared.tracer.is_some()),
+            trace: Trace::of(request.headers(), worker.shared.tracer.is_some(), hops),
             method: request.method().clone(),
             uri: request.uri().clone(),
             function: None,

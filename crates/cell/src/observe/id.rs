@@ -27,19 +27,21 @@ pub(crate) struct Trace {
     /// The caller's span, when the request came with one.
     pub(crate) parent: Option<u64>,
     pub(crate) sampled: bool,
+    /// Calls from app to app that led to the request.
+    pub(crate) hops: u8,
 }
 
 impl Trace {
     /// Continues the caller's trace if `headers` carry a valid one, else begins another, recorded if `sampled` says so.
-    pub(crate) fn of(headers: &HeaderMap, sampled: bool) -> Trace {
+    pub(crate) fn of(headers: &HeaderMap, sampled: bool, hops: u8) -> Trace {
         let request = RequestId(random().max(1));
         match headers.get(TRACEPARENT).and_then(|value| parse(value.as_bytes())) {
             Some((trace, parent, flags)) => {
-                Trace { trace, request, parent: Some(parent), sampled: flags & 1 == 1 }
+                Trace { trace, request, parent: Some(parent), sampled: flags & 1 == 1, hops }
             }
             None => {
                 let trace = (u128::from(random()) << 64 | u128::from(random())).max(1);
-                Trace { trace, request, parent: None, sampled }
+                Trace { trace, request, parent: None, sampled, hops }
             }
         }
     }
@@ -51,7 +53,7 @@ impl Trace {
 
     /// On whose behalf the guest works.
     pub(crate) fn caller(&self) -> Caller {
-        Caller { request: self.request.0, trace: self.trace, sampled: self.sampled }
+        Caller { request: self.request.0, trace: self.trace, sampled: self.sampled, hops: self.hops }
     }
 }
 
@@ -98,7 +100,7 @@ mod tests {
     fn trace_of(text: &str) -> Trace {
         let mut headers = HeaderMap::new();
         headers.insert(TRACEPARENT, HeaderValue::from_str(text).expect("a header value"));
-        Trace::of(&headers, false)
+        Trace::of(&headers, false, 0)
     }
 
     #[test]
@@ -127,6 +129,6 @@ mod tests {
     #[test]
     fn two_requests_have_two_names() {
         let headers = HeaderMap::new();
-        assert_ne!(Trace::of(&headers, false).request, Trace::of(&headers, false).request);
+        assert_ne!(Trace::of(&headers, false, 0).request, Trace::of(&headers, false, 0).request);
     }
 }

@@ -10,6 +10,7 @@ mod common;
 
 mod addresses;
 mod dns;
+mod internal;
 mod literals;
 mod names;
 mod namespaces;

@@ -87,15 +87,20 @@ fn a_public_address_that_does_not_answer_makes_no_private_one_of_the_same_name_b
 #[test]
 fn an_alias_of_an_internal_name_is_judged_by_the_name_that_was_asked_for() {
     in_world(|world| {
-        world.name("db.internal", &[PRIVATE]);
-        world.alias("alias.example.com", "db.internal");
+        world.name("db.home.arpa", &[PRIVATE]);
+        world.alias("alias.example.com", "db.home.arpa");
         world.alias("chain.example.com", "alias.example.com");
-        let granted = [&GRANTS[..], &["http GET http://db.internal/*", "dns db.internal"]].concat();
+        let granted = [&GRANTS[..], &["http GET http://db.home.arpa/*", "dns db.home.arpa"]].concat();
         let names = ["alias.example.com", "chain.example.com"];
         let acts: Vec<Act> = names.iter().flat_map(|name| [fetch(name), dns(name)]).collect();
         for guest in GUESTS {
             world.refuses_asking(guest, &granted, &acts, &names);
-            world.reaches(guest, &granted, &[fetch("db.internal"), dns("db.internal")], &[at(PRIVATE, WEB)]);
+            world.reaches(
+                guest,
+                &granted,
+                &[fetch("db.home.arpa"), dns("db.home.arpa")],
+                &[at(PRIVATE, WEB)],
+            );
         }
     });
 }
@@ -103,10 +108,11 @@ fn an_alias_of_an_internal_name_is_judged_by_the_name_that_was_asked_for() {
 #[test]
 fn a_private_name_leads_to_private_addresses_but_not_to_this_machine_or_its_metadata() {
     in_world(|world| {
-        let names = ["self.internal", "metadata.internal", "six.internal", "link.internal", "group.internal"];
+        let names =
+            ["self.home.arpa", "metadata.home.arpa", "six.home.arpa", "link.home.arpa", "group.home.arpa"];
         let addresses = ["127.0.0.1", "169.254.169.254", "fd00:ec2::254", "fe80::1", "224.0.0.1"];
         names.iter().zip(addresses).for_each(|(name, address)| world.name(name, &[address]));
-        let grants = ["http GET http://*.internal/*", "dns *.internal"];
+        let grants = ["http GET http://*.home.arpa/*", "dns *.home.arpa"];
         let acts: Vec<Act> = names.iter().flat_map(|name| [fetch(name), dns(name)]).collect();
         GUESTS.iter().for_each(|guest| world.refuses_asking(guest, &grants, &acts, &names));
     });
@@ -123,7 +129,8 @@ fn a_dot_at_the_end_changes_nothing() {
             let acts = [fetch("bad.example.com."), dns("bad.example.com.")];
             world.refuses_asking(guest, &GRANTS, &acts, &["bad.example.com"]);
             let wide = ["http GET http://*/*", "dns *"];
-            let local = [fetch("localhost."), dns("localhost."), fetch("db.internal."), dns("db.internal.")];
+            let local =
+                [fetch("localhost."), dns("localhost."), fetch("db.home.arpa."), dns("db.home.arpa.")];
             world.refuses(guest, &wide, &local);
             world.refuses(guest, &wide, &[fetch("bad.example.com.."), dns("."), fetch("localhost")]);
         }

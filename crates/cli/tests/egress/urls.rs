@@ -50,7 +50,7 @@ fn a_redirect_is_given_to_the_guest_and_where_it_leads_needs_a_grant() {
     in_world(|world| {
         world.name("good.example.com", &[PUBLIC]);
         for guest in GUESTS {
-            let hosts = [PRIVATE, "169.254.169.254", "localhost", "[::1]", "db.internal"];
+            let hosts = [PRIVATE, "169.254.169.254", "localhost", "[::1]", "db.home.arpa"];
             for host in hosts {
                 let hop = act(&["fetch", &format!("http://good.example.com/to/{host}")]);
                 let next = act(&["fetch", &format!("http://{host}/")]);

@@ -15,6 +15,7 @@ mod faults;
 mod gateway;
 mod greedy;
 mod hostile;
+mod internal;
 mod page;
 mod power;
 mod secrets;

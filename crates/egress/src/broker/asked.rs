@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
-use tombolo_spec::GrantSet;
-use tombolo_spec::grant::HostName;
+use tombolo_spec::call::{AppOf, Call};
+use tombolo_spec::grant::{AppHost, HostName};
+use tombolo_spec::{Grant, GrantSet};
 
+use super::calls::Calls;
 use super::fresh::Fresh;
 use super::told::Told;
 use crate::ask::{Ask, Failed, Outcome};
@@ -21,9 +23,12 @@ use crate::wire::{ASK_TIME_MAX, Asked, Gave, Said};
 
 /// Answers one cell's asks, by what the node said that its functions may do.
 pub(super) struct Answerer {
+    /// Whose cell it is.
+    pub(super) tenant: String,
     pub(super) functions: BTreeMap<String, GrantSet>,
     pub(super) direct: Rc<Direct>,
     pub(super) fresh: Rc<Fresh>,
+    pub(super) calls: Rc<Calls>,
     pub(super) told: RefCell<Told>,
 }
 
@@ -44,7 +49,7 @@ impl Answerer {
         let granted = self.functions.get(&asked.function).filter(|grants| is_named(grants, &asked.ask));
         let outcome: Made = match granted {
             None => Failed::Refused.into(),
-            Some(grants) => timeout(within, self.make(grants, &asked.ask, within))
+            Some(grants) => timeout(within, self.make(grants, asked, within))
                 .await
                 .unwrap_or_else(|_| Failed::timed_out().into()),
         };
@@ -56,10 +61,13 @@ impl Answerer {
         Given { said: Said::Answer { id: asked.id, barred: outcome.barred, result }, socket, is_ungranted }
     }
 
-    async fn make(&self, grants: &GrantSet, ask: &Ask, within: Duration) -> Made {
+    async fn make(&self, grants: &GrantSet, Asked { function, ask, .. }: &Asked, within: Duration) -> Made {
         self.fresh.before(ask).await;
         match ask {
-            Ask::Http { .. } => stream(self.direct.connect(grants, ask, within).await),
+            Ask::Http { host, .. } => match self.called(host) {
+                None => stream(self.direct.connect(grants, ask, within).await),
+                Some(called) => self.call(grants, function, ask, called).await,
+            },
             Ask::Tcp { name, to } => match self.led(name.as_deref(), to.ip(), within).await {
                 true => stream(self.direct.connect(grants, ask, within).await),
                 false => led_elsewhere(to.ip()),
@@ -77,6 +85,41 @@ impl Answerer {
             }
             Ask::Resolve { name } => self.resolve(name, within).await,
         }
+    }
+
+    /// The app that a host means, if it is one of those names, and the name.
+    fn called(&self, host: &str) -> Option<(HostName, Option<AppOf>)> {
+        let name: HostName = host.parse().ok()?;
+        let own = || self.tenant.clone();
+        let app = name.app()?.ok().map(|AppHost { app, tenant }| AppOf {
+            tenant: tenant.map_or_else(own, |tenant| tenant.to_string()),
+            app: app.to_string(),
+        });
+        Some((name, app))
+    }
+
+    /// A connection to another app. Such a name is named by grants for http on port 80 alone.
+    async fn call(
+        &self,
+        grants: &GrantSet,
+        function: &str,
+        ask: &Ask,
+        (host, to): (HostName, Option<AppOf>),
+    ) -> Made {
+        let (Some(to), Some(grant)) = (to, grants.find(&ask.request(None))) else {
+            return Failed::Refused.into();
+        };
+        let names_it = |grant: &Grant| matches!(grant, Grant::Http { url, .. } if url.host.names(&host));
+        let app = function.split_once('/').map_or(function, |(app, _)| app).to_owned();
+        let call = Call {
+            from: AppOf { tenant: self.tenant.clone(), app },
+            to,
+            grants: grants.grants().filter(|grant| names_it(grant)).map(Grant::to_string).collect(),
+            host: host.to_string(),
+        };
+        let begun = self.calls.begin(&call).await;
+        let result = begun.map(|connection| (Gave::Call { grant: grant.index() }, Some(connection)));
+        Outcome { barred: Vec::new(), result }
     }
 
     /// Whether a name leads to an address: as this broker said, or, if an earlier one may have said so, as it is now.
@@ -133,24 +176,40 @@ fn handed_over<S>(
 mod tests {
     use std::net::TcpListener;
 
-    use super::*;
-    use crate::names::NameConfig;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-    const LINES: [&str; 4] = [
-        "tcp connect db.internal:5432",
+    use super::*;
+    use crate::names::{LookupError, NameConfig};
+
+    const LINES: [&str; 8] = [
+        "tcp connect db.home.arpa:5432",
         "http GET http://127.0.0.1:*/*",
-        "dns *.internal",
+        "dns *.home.arpa",
         "udp connect 127.0.0.1:9",
+        "http GET http://billing.internal/v1/*",
+        "http POST http://*.internal/*",
+        "tcp connect *.internal:80",
+        "http GET http://billing.other.internal/*",
     ];
 
     fn answerer() -> Answerer {
-        let hosts = "10.0.0.5 db.internal\n10.0.0.9 public.example\n".to_owned();
+        answerer_and_gateway().0
+    }
+
+    /// With the gateway's end of the way to it.
+    fn answerer_and_gateway() -> (Answerer, OwnedFd) {
+        let (calls, gateway) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::NONBLOCK, None)
+                .expect("a pair");
+        let hosts = "10.0.0.5 db.home.arpa\n10.0.0.9 public.example\n".to_owned();
         let direct = Rc::new(Direct::new(&NameConfig { hosts, ..NameConfig::empty() }).expect("names"));
         // Nobody answers there: what is known is used.
         let (node, _) = tokio::net::UnixStream::pair().expect("a pair of sockets");
         let fresh = Rc::new(Fresh::new(node.into_split().1, Rc::clone(&direct)));
         let grants = LINES.iter().map(|line| line.parse().expect("a grant")).collect();
-        Answerer {
+        let answerer = Answerer {
+            tenant: "acme".to_owned(),
+            calls: Rc::new(Calls::new(calls).expect("a socket")),
             functions: BTreeMap::from([
                 ("app/one".to_owned(), grants),
                 ("app/two".to_owned(), GrantSet::default()),
@@ -158,7 +217,8 @@ mod tests {
             direct,
             fresh,
             told: RefCell::default(),
-        }
+        };
+        (answerer, gateway)
     }
 
     async fn answer(answerer: &Answerer, function: &str, ask: Ask) -> (Result<Gave, Failed>, bool, bool) {
@@ -205,8 +265,8 @@ mod tests {
             secure,
             tcp(None, "127.0.0.1:22"),
             tcp(None, "10.0.0.5:5432"),
-            tcp(Some("db.internal"), "10.0.0.5:22"),
-            tcp(Some("other.internal"), "10.0.0.5:5432"),
+            tcp(Some("db.home.arpa"), "10.0.0.5:22"),
+            tcp(Some("other.home.arpa"), "10.0.0.5:5432"),
             Ask::Udp { name: None, to: ([127, 0, 0, 1], 53).into() },
             Ask::Listen { at: ([0, 0, 0, 0], 5432).into(), backlog: 1 },
             Ask::Resolve { name: "example.com".into() },
@@ -223,14 +283,60 @@ mod tests {
         }
     }
 
+    fn call(method: &str, secure: bool, host: &str, port: u16, path: &str) -> Ask {
+        Ask::Http { method: method.into(), secure, host: host.into(), port, path: path.into() }
+    }
+
+    #[tokio::test]
+    async fn a_call_goes_to_the_gateway_with_who_calls_whom_by_which_grants() {
+        let (answerer, gateway) = answerer_and_gateway();
+        let wanted = |host: &str, tenant: &str, grants: &[&str]| Call {
+            from: AppOf { tenant: "acme".into(), app: "app".into() },
+            to: AppOf { tenant: tenant.into(), app: "billing".into() },
+            grants: grants.iter().map(|line| (*line).to_owned()).collect(),
+            host: host.to_owned(),
+        };
+        for (host, place, expected) in [
+            ("billing.internal", 4, wanted("billing.internal", "acme", &LINES[4..6])),
+            ("billing.other.internal", 7, wanted("billing.other.internal", "other", &[LINES[5], LINES[7]])),
+        ] {
+            let (result, connection, is_ungranted) =
+                answer(&answerer, "app/one", call("GET", false, host, 80, "/v1/x")).await;
+            assert_eq!((result, connection, is_ungranted), (Ok(Gave::Call { grant: place }), true, false));
+            let mut packet = vec![0; 4096];
+            let (length, with) = tombolo_sandbox::recv_fds(&gateway, &mut packet).expect("a call");
+            assert_eq!(crate::wire::decode::<Call>(&packet[..length]), Some(expected));
+            assert_eq!(with.len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_but_http_on_port_80_leads_to_an_app_and_nothing_is_looked_up() {
+        let (answerer, gateway) = answerer_and_gateway();
+        for (ask, expected) in [
+            (call("GET", true, "billing.internal", 443, "/v1/x"), Failed::Refused),
+            (call("GET", false, "billing.internal", 8080, "/v1/x"), Failed::Refused),
+            (call("GET", false, "billing.internal", 80, "/v2"), Failed::Refused),
+            (call("GET", false, "other.internal", 80, "/v1/x"), Failed::Refused),
+            (call("POST", false, "a.b.c.internal", 80, "/"), Failed::Refused),
+            (Ask::Resolve { name: "billing.internal".into() }, Failed::Lookup(LookupError::Internal)),
+            (tcp(Some("billing.internal"), "10.0.0.5:80"), Failed::Barred),
+        ] {
+            let (result, connection, _) = answer(&answerer, "app/one", ask.clone()).await;
+            assert_eq!((result, connection), (Err(expected), false), "{ask:?}");
+        }
+        let nothing = tombolo_sandbox::recv_fds(&gateway, &mut [0; 8]).expect_err("no call");
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    }
+
     #[tokio::test]
     async fn a_name_leads_where_the_broker_says_and_not_where_the_cell_does() {
         let answerer = answerer();
-        let lie = tcp(Some("db.internal"), "10.0.0.6:5432");
+        let lie = tcp(Some("db.home.arpa"), "10.0.0.6:5432");
         assert_eq!(answer(&answerer, "app/one", lie.clone()).await, (Err(Failed::Barred), false, false));
-        let resolved = answer(&answerer, "app/one", Ask::Resolve { name: "db.internal".into() }).await;
+        let resolved = answer(&answerer, "app/one", Ask::Resolve { name: "db.home.arpa".into() }).await;
         assert_eq!(resolved.0, Ok(Gave::Addresses(vec![[10, 0, 0, 5].into()])));
-        assert!(answerer.led(Some("db.internal"), [10, 0, 0, 5].into(), Duration::from_secs(5)).await);
+        assert!(answerer.led(Some("db.home.arpa"), [10, 0, 0, 5].into(), Duration::from_secs(5)).await);
         assert_eq!(answer(&answerer, "app/one", lie).await, (Err(Failed::Barred), false, false));
     }
 }

@@ -40,7 +40,7 @@ impl Cell {
     /// # Errors
     /// A socket that can't be waited for.
     pub(super) fn new(socket: OwnedFd, grants: &CellGrants, ways: Ways) -> io::Result<Cell> {
-        let Ways { direct, fresh } = ways;
+        let Ways { direct, fresh, calls } = ways;
         // Of packets, as datagrams are, but with an end.
         let socket = std::os::unix::net::UnixDatagram::from(socket);
         socket.set_nonblocking(true)?;
@@ -52,7 +52,14 @@ impl Cell {
         Ok(Cell {
             name: grants.cell.clone(),
             socket: Rc::new(UnixDatagram::from_std(socket)?),
-            answerer: Rc::new(Answerer { functions, direct, fresh, told: RefCell::default() }),
+            answerer: Rc::new(Answerer {
+                tenant: grants.tenant.clone(),
+                functions,
+                direct,
+                fresh,
+                calls,
+                told: RefCell::default(),
+            }),
             asks: Arc::new(Semaphore::new(ASKS_MAX)),
             ungranted: Rc::default(),
         })

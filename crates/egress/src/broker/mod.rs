@@ -6,9 +6,11 @@
 //!
 //! It believes nothing that a cell says. What a function may do comes from the node; which name led to an address is
 //! what the broker itself answered. A cell that was taken over gets what its tenant's grants give, and no more: method
-//! and path of a request are the cell's to keep, host and port are kept here.
+//! and path of a request are the cell's to keep, host and port are kept here. A connection to another app of the node
+//! leads over the gateway, which keeps method and path too.
 
 mod asked;
+mod calls;
 mod cell;
 mod fresh;
 mod told;
@@ -27,6 +29,7 @@ use crate::direct::Direct;
 use crate::files::NameFiles;
 use crate::names::NameConfig;
 use crate::wire::{ORDER_BYTES_MAX, Order, decode};
+use calls::Calls;
 use cell::Cell;
 use fresh::Fresh;
 
@@ -59,7 +62,8 @@ pub fn run(node: std::os::unix::net::UnixStream) -> Result<(), BrokerError> {
     LocalSet::new().block_on(&runtime, async {
         let (mut orders, asks) = UnixStream::from_std(node)?.into_split();
         let fresh = Rc::new(Fresh::new(asks, Rc::clone(&direct)));
-        let ways = Ways { direct, fresh };
+        let Some(calls) = calls(&mut orders).await? else { return Ok(()) };
+        let ways = Ways { direct, fresh, calls: Rc::new(calls) };
         while let Some((order, sockets)) = next(&mut orders).await? {
             let mut sockets = sockets.into_iter();
             match order {
@@ -72,6 +76,7 @@ pub fn run(node: std::os::unix::net::UnixStream) -> Result<(), BrokerError> {
                     ways.fresh.take(Some(NameFiles::given(file(resolv_conf), file(hosts))));
                 }
                 Order::SameNames => ways.fresh.take(None),
+                Order::Calls => return Err(wrong("a second way to the gateway").into()),
             }
         }
         Ok(())
@@ -83,6 +88,16 @@ pub fn run(node: std::os::unix::net::UnixStream) -> Result<(), BrokerError> {
 struct Ways {
     direct: Rc<Direct>,
     fresh: Rc<Fresh>,
+    calls: Rc<Calls>,
+}
+
+/// The way to the gateway; `None` when the node is gone.
+async fn calls(node: &mut OwnedReadHalf) -> io::Result<Option<Calls>> {
+    let Some((order, sockets)) = next(node).await? else { return Ok(None) };
+    match (order, sockets.into_iter().next()) {
+        (Order::Calls, Some(socket)) => Calls::new(socket).map(Some),
+        _ => Err(wrong("no way to the gateway")),
+    }
 }
 
 /// The next order, with its descriptors; `None` when the node is gone.

@@ -54,7 +54,7 @@ pub(super) async fn lookup(net: &InstanceNet, name: &str) -> Result<Vec<IpAddr>,
 fn failed(unmet: Unmet) -> Failed {
     match unmet {
         Unmet::Lookup(LookupError::NotFound) => Failed::NotFound,
-        Unmet::Refused | Unmet::Barred => Failed::Denied,
+        Unmet::Refused | Unmet::Barred | Unmet::Lookup(LookupError::Internal) => Failed::Denied,
         Unmet::Lookup(_) | Unmet::Io(_) | Unmet::Gone | Unmet::TooLong => Failed::Temporary,
     }
 }

@@ -16,7 +16,7 @@ async fn stub() -> DnsStub {
         ("api.example.com", &public[..]),
         ("mixed.example.com", &mixed[..]),
         ("inside.example.com", &private[..]),
-        ("db.internal", &private[..]),
+        ("db.home.arpa", &private[..]),
     ];
     DnsStub::start(&zone).await
 }
@@ -34,11 +34,11 @@ async fn granted_names_are_answered_and_counted() {
 async fn other_names_are_denied_and_no_query_leaves() {
     let dns = stub().await;
     let template = template(&["dns api.example.com"], &[], Some(&dns));
-    assert_eq!(lookup(&net(&template), "db.internal").await, Err(Failed::Denied));
+    assert_eq!(lookup(&net(&template), "db.home.arpa").await, Err(Failed::Denied));
     assert_eq!(dns.queries.load(Ordering::Relaxed), 0);
     assert_eq!(
         refusals(&template),
-        ["refused: dns db.internal: no grant allows it; grant 'dns db.internal'"]
+        ["refused: dns db.home.arpa: no grant allows it; grant 'dns db.home.arpa'"]
     );
 }
 
@@ -46,8 +46,8 @@ async fn other_names_are_denied_and_no_query_leaves() {
 async fn what_a_guest_may_connect_to_it_may_look_up() {
     let dns = stub().await;
     let template =
-        template(&["tcp connect db.internal:5432", "udp connect api.example.com:53"], &[], Some(&dns));
-    assert_eq!(lookup(&net(&template), "db.internal").await, Ok(vec![ip("192.168.0.1")]));
+        template(&["tcp connect db.home.arpa:5432", "udp connect api.example.com:53"], &[], Some(&dns));
+    assert_eq!(lookup(&net(&template), "db.home.arpa").await, Ok(vec![ip("192.168.0.1")]));
     assert!(lookup(&net(&template), "api.example.com").await.is_ok());
 }
 
@@ -100,4 +100,18 @@ async fn lookups_count_as_outbound_requests() {
     let net = net(&template);
     assert!(lookup(&net, "api.example.com").await.is_ok());
     assert_eq!(lookup(&net, "api.example.com").await, Err(Failed::Denied));
+}
+
+#[tokio::test]
+async fn an_app_of_a_node_is_looked_up_nowhere_whatever_is_granted() {
+    let private = [to(&["192.168.0.1"])];
+    let dns = DnsStub::start(&[("billing.internal", &private)]).await;
+    let template = template(&["dns *.internal", "tcp connect billing.internal:80"], &[], Some(&dns));
+    assert_eq!(lookup(&net(&template), "billing.internal").await, Err(Failed::Denied));
+    assert_eq!(dns.queries.load(Ordering::Relaxed), 0);
+    let refusals = refusals(&template);
+    assert!(
+        refusals[0].starts_with("refused: dns billing.internal: names that end in .internal"),
+        "{refusals:?}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tombolo_egress::{Admitted, Barred, Failed, Outcome, admit, pattern};
+use tombolo_egress::{Admitted, Barred, Failed, LookupError, Outcome, admit, pattern};
 use tombolo_spec::grant::Host;
 use tombolo_spec::net::{self, Class};
 use tombolo_spec::{Grant, GrantSet, Request};
@@ -43,8 +43,8 @@ impl NetPolicy<'_> {
         admitted.inspect_err(|barred| self.record(barred, request)).ok()
     }
 
-    /// What came of an ask; what was left out on the way, and a way out that was interrupted, is recorded. `ask` makes
-    /// the request for an address.
+    /// What came of an ask; what was left out on the way, what leads nowhere from here, and a way out that was
+    /// interrupted, is recorded. `ask` makes the request for an address.
     pub(crate) fn recorded<'r, T>(
         &self,
         outcome: Outcome<T>,
@@ -55,6 +55,9 @@ impl NetPolicy<'_> {
         }
         if let Err(failed @ (Failed::Gone | Failed::Refused)) = &outcome.result {
             self.refuse(&ask(None), Reason::Machine(failed.to_string()), None);
+        }
+        if let Err(Failed::Lookup(error @ LookupError::Internal)) = &outcome.result {
+            self.refuse(&ask(None), Reason::Host(error.to_string()), None);
         }
         outcome.result
     }

@@ -141,11 +141,11 @@ fn once(place: &Mutex<Option<Arc<Network>>>, config: fn() -> NetworkConfig) -> i
 }
 
 fn needs_names(grants: &GrantSet) -> bool {
-    let names = |host: &HostPattern| !matches!(host, HostPattern::Addresses(_));
+    let names = |host: &HostPattern| !matches!(host, HostPattern::Addresses(_)) && !host.is_internal();
     grants.iter().any(|(_, grant)| match grant {
         Grant::Http { url, .. } => names(&url.host),
         Grant::TcpConnect { host, .. } | Grant::UdpConnect { host, .. } => names(host),
-        Grant::Dns { .. } => true,
+        Grant::Dns { pattern } => names(pattern),
         _ => false,
     })
 }

@@ -14,9 +14,9 @@ fn ip(text: &str) -> IpAddr {
 #[tokio::test]
 async fn a_name_with_a_dot_is_not_tried_in_search_domains() {
     let inside = [to(&["10.0.0.9"])];
-    let zone = [("api.example.com.corp.internal", &inside[..]), ("db.corp.internal", &inside[..])];
+    let zone = [("api.example.com.corp.home.arpa", &inside[..]), ("db.corp.home.arpa", &inside[..])];
     let dns = DnsStub::start(&zone).await;
-    let search = vec!["corp.internal".to_owned()];
+    let search = vec!["corp.home.arpa".to_owned()];
     let names =
         Names::new(&NameConfig { servers: vec![dns.address], search, ..NameConfig::empty() }).unwrap();
     let dotted = names.lookup(&"api.example.com".parse().unwrap(), WITHIN).await;

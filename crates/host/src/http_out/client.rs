@@ -12,6 +12,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use tokio::runtime;
 use tokio::time::timeout;
+use tombolo_egress::Admitted;
+use tombolo_spec::call::HOPS_FIELD;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::body::{Lease, RequestBody, ResponseBody};
@@ -20,6 +22,7 @@ use super::errors;
 use super::policy::{self, Target};
 use super::pool::{Connection, Key, Peer, Sender};
 use crate::egress::InstanceNet;
+use crate::ledger::current;
 
 /// Sends a request if a grant names it, and gives back the response as soon as its headers are here.
 pub(super) async fn send(
@@ -32,8 +35,13 @@ pub(super) async fn send(
     net.spend_request(&asked).map_err(|_| Error::ConnectionLimitReached)?;
     let exchange =
         Exchange { net: &net, target: &target, key: key(&target), times: Times::of(&net, options) };
-    let request =
+    let mut request =
         request.map(|inner| RequestBody { inner, net: Arc::clone(&net), asked: Arc::clone(&asked) });
+    if target.is_app {
+        // So that apps which call each other in a circle come to an end.
+        let hops = current().map_or(0, |caller| caller.hops);
+        request.headers_mut().insert(HOPS_FIELD, u16::from(hops).into());
+    }
     let (response, connection) = exchange.run(request).await?;
     Ok(exchange.deliver(response, connection, asked))
 }
@@ -90,35 +98,59 @@ impl Exchange<'_> {
     /// Whether this request may use a connection that another one made.
     fn may_use(&self, peer: Peer, request: &Request<RequestBody>) -> bool {
         let policy = self.net.policy();
-        let ask = self.target.request(request.method(), request.uri(), Some(peer.address));
-        let admitted = policy.admit(peer.address, &ask, |_| peer.is_own);
-        if let Some(admitted) = &admitted {
-            policy.ledger.used_for(&ask, &admitted.grant);
-        }
-        admitted.is_some()
+        let ask = |address| self.target.request(request.method(), request.uri(), address);
+        let (ask, grant) = match peer {
+            Peer::App => (ask(None), policy.grants.find(&ask(None)).cloned()),
+            Peer::Address { address, is_own } => {
+                let ask = ask(Some(address));
+                (ask, policy.admit(address, &ask, |_| is_own).map(|admitted| admitted.grant))
+            }
+        };
+        grant.inspect(|grant| policy.ledger.used_for(&ask, grant)).is_some()
     }
 
-    async fn connect(&self, (method, uri): &(Method, Uri)) -> Result<Connection, Error> {
+    async fn connect(&self, access: &(Method, Uri)) -> Result<Connection, Error> {
+        if self.target.is_app { self.call(access).await } else { self.connect_to_host(access).await }
+    }
+
+    /// A connection to an app of this node.
+    async fn call(&self, (method, uri): &(Method, Uri)) -> Result<Connection, Error> {
+        let template = self.net.template();
+        let permit = template.pool().permit().ok_or(Error::ConnectionLimitReached)?;
+        let way = template.network().way();
+        let outcome = way.call(self.net.asker(self.times.connect), self.target.ask(method, uri)).await;
+        let ask = |address| self.target.request(method, uri, address);
+        let (stream, grant) = self.net.policy().recorded(outcome, ask).map_err(errors::unmet)?;
+        let sender = self.connector().http1(stream, permit).await?;
+        template.ledger().used_for(&ask(None), &grant);
+        Ok(Connection { sender, peer: Peer::App })
+    }
+
+    async fn connect_to_host(&self, (method, uri): &(Method, Uri)) -> Result<Connection, Error> {
         let template = self.net.template();
         let permit = template.pool().permit().ok_or(Error::ConnectionLimitReached)?;
         let way = template.network().way();
         let outcome = way.connect(self.net.asker(self.times.connect), self.target.ask(method, uri)).await;
         let ask = |address| self.target.request(method, uri, address);
         let (stream, admitted) = self.net.policy().recorded(outcome, ask).map_err(errors::unmet)?;
-        let connector = Connector {
-            target: self.target,
-            tls: template.network().tls(),
-            header_bytes: template.limits().header_bytes,
-        };
-        let sender = connector.handshake(stream, permit).await?;
+        let sender = self.connector().handshake(stream, permit).await?;
         template.ledger().used_for(&ask(Some(admitted.address)), &admitted.grant);
-        let connection =
-            Connection { sender, peer: Peer { address: admitted.address, is_own: admitted.is_own } };
+        let Admitted { address, is_own, .. } = admitted;
+        let connection = Connection { sender, peer: Peer::Address { address, is_own } };
         if let Sender::Http2(shared) = &connection.sender {
             let shared = Connection { sender: Sender::Http2(shared.clone()), peer: connection.peer };
             template.pool().put(self.key.clone(), shared);
         }
         Ok(connection)
+    }
+
+    fn connector(&self) -> Connector<'_> {
+        let template = self.net.template();
+        Connector {
+            target: self.target,
+            tls: template.network().tls(),
+            header_bytes: template.limits().header_bytes,
+        }
     }
 
     /// Puts the request on a connection and waits for the response's headers.

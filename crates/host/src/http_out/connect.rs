@@ -55,7 +55,12 @@ impl Connector<'_> {
         if speaks_http2 { self.http2(stream, permit).await } else { self.http1(stream, permit).await }
     }
 
-    async fn http1(&self, stream: impl Stream, permit: OwnedSemaphorePermit) -> Result<Sender, Error> {
+    /// Begins to speak HTTP/1.1: the one way to speak to an app of this node.
+    pub(super) async fn http1(
+        &self,
+        stream: impl Stream,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Sender, Error> {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(self.header_bytes.max(HEADER_BUFFER_BYTES_MIN));
         let (sender, connection) =
@@ -83,5 +88,5 @@ fn drive<E>(connection: impl Future<Output = Result<(), E>> + Send + 'static, pe
     });
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}

@@ -24,6 +24,7 @@ fn lookup(error: LookupError) -> Error {
         LookupError::NotFound => {
             Error::DnsError { rcode: Some("no such name or no address".to_owned()), info_code: None }
         }
+        LookupError::Internal => Error::HttpRequestDenied,
         LookupError::Timeout => Error::DnsTimeout,
         LookupError::Failed(why) => Error::DnsError { rcode: Some(why), info_code: None },
     }

@@ -22,11 +22,14 @@ pub(super) struct Target {
     pub(super) port: u16,
     /// Host and port as they are sent: from what was checked, not from what the guest wrote.
     pub(super) authority: HeaderValue,
+    /// Whether the host means an app of this node.
+    pub(super) is_app: bool,
 }
 
 impl Target {
     /// # Errors
-    /// A URL without a host, with a user name, or whose host different programs would read differently.
+    /// A URL without a host, with a user name, or whose host different programs would read differently; one by which no
+    /// app of the node can be called.
     pub(super) fn of(uri: &Uri) -> Result<Target, String> {
         let scheme = match uri.scheme_str() {
             Some("https") => Scheme::Https,
@@ -43,9 +46,10 @@ impl Target {
             Host::Name(name) => name.to_string(),
             Host::Address(address) => address.to_string(),
         };
+        let is_app = is_app(scheme, &host, port)?;
         let sent = sent_authority(&host, &host_text, port, scheme);
         let sent = HeaderValue::try_from(sent).map_err(|error| error.to_string())?;
-        Ok(Target { scheme, host, host_text, port, authority: sent })
+        Ok(Target { scheme, host, host_text, port, authority: sent, is_app })
     }
 
     /// The access to check, with the address once it is known.
@@ -104,6 +108,17 @@ pub(super) fn target(policy: NetPolicy<'_>, method: &Method, uri: &Uri) -> Resul
 pub(super) fn wanted(target: &Target, method: &Method, uri: &Uri) -> String {
     let request = target.request(method, uri, None);
     grant_line(&request).unwrap_or_else(|| request.to_string())
+}
+
+/// Whether an app of the node is called; an error for what looks like it and is not.
+fn is_app(scheme: Scheme, host: &Host, port: u16) -> Result<bool, String> {
+    let Host::Name(name) = host else { return Ok(false) };
+    let Some(app) = name.app() else { return Ok(false) };
+    app.map_err(|error| error.to_string())?;
+    if (scheme, port) != (Scheme::Http, Scheme::Http.default_port()) {
+        return Err("apps of a node are called by http on port 80 alone: it never leaves the machine".into());
+    }
+    Ok(true)
 }
 
 fn port(authority: &Authority) -> Result<Option<u16>, String> {

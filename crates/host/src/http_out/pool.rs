@@ -30,16 +30,22 @@ pub(super) struct Key {
 /// An open connection.
 pub(super) struct Connection {
     pub(super) sender: Sender,
-    /// Where it was made to: checked again for each request that uses it.
+    /// What it leads to: checked again for each request that uses it.
     pub(super) peer: Peer,
 }
 
-/// An address that a connection leads to.
+/// What a connection leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Peer {
-    pub(super) address: IpAddr,
-    /// Whether that is this machine's own.
-    pub(super) is_own: bool,
+pub(super) enum Peer {
+    /// An address.
+    Address {
+        /// Which.
+        address: IpAddr,
+        /// Whether that is this machine's own.
+        is_own: bool,
+    },
+    /// An app of this node: the one that the host means.
+    App,
 }
 
 /// How requests are put on a connection.

@@ -109,6 +109,21 @@ async fn hosts_that_programs_read_differently_are_denied() {
 }
 
 #[tokio::test]
+async fn without_a_node_there_is_no_app_to_call_and_no_name_server_is_asked() {
+    let inside = [to(&["127.0.0.1"])];
+    let dns = DnsStub::start(&[("billing.internal", &inside)]).await;
+    let template = template(&["http GET http://billing.internal/*"], &[], Some(&dns));
+    for url in ["http://billing.internal/", "https://billing.internal/", "http://billing.internal:8080/"] {
+        assert!(matches!(get(&template, url).await, Err(Error::HttpRequestDenied)), "{url}");
+    }
+    assert_eq!(dns.queries.load(std::sync::atomic::Ordering::Relaxed), 0);
+    let refusals = refusals(&template);
+    assert!(refusals[0].contains("apps of a node, called by http from its other apps"), "{refusals:?}");
+    assert!(refusals[1].contains("by http on port 80 alone"), "{refusals:?}");
+    assert_eq!(refusals.len(), 3);
+}
+
+#[tokio::test]
 async fn a_public_name_that_leads_inside_is_prohibited_and_nothing_is_connected() {
     let sentinel = Origin::ok().await;
     let answers = [to(&["127.0.0.1", "::1"])];
@@ -126,9 +141,9 @@ async fn a_public_name_that_leads_inside_is_prohibited_and_nothing_is_connected(
 #[tokio::test]
 async fn an_alias_that_leads_inside_is_prohibited() {
     let sentinel = Origin::ok().await;
-    let alias = [crate::testing::Answer::Alias("db.internal")];
+    let alias = [crate::testing::Answer::Alias("db.home.arpa")];
     let inside = [to(&["127.0.0.1"])];
-    let dns = DnsStub::start(&[("www.example.com", &alias), ("db.internal", &inside)]).await;
+    let dns = DnsStub::start(&[("www.example.com", &alias), ("db.home.arpa", &inside)]).await;
     let grant = format!("http GET http://www.example.com:{}/*", sentinel.port());
     let template = template(&[&grant], &[], Some(&dns));
     let url = format!("http://www.example.com:{}/", sentinel.port());

@@ -20,6 +20,8 @@ pub struct Caller {
     pub trace: u128,
     /// Whether somebody records the trace.
     pub sampled: bool,
+    /// Calls from app to app that led to it.
+    pub hops: u8,
 }
 
 impl Caller {
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     fn caller(request: u64) -> Option<Caller> {
-        Some(Caller { request, trace: 7, sampled: true })
+        Some(Caller { request, trace: 7, sampled: true, hops: 0 })
     }
 
     #[tokio::test]
@@ -87,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_traceparent_has_the_trace_the_request_and_the_flag() {
-        let caller = Caller { request: 0xb7, trace: 0x4bf9_2f35, sampled: true };
+        let caller = Caller { request: 0xb7, trace: 0x4bf9_2f35, sampled: true, hops: 0 };
         let expected = "00-0000000000000000000000004bf92f35-00000000000000b7-01";
         assert_eq!(caller.traceparent().to_str().unwrap(), expected);
     }

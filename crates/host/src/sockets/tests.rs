@@ -30,10 +30,10 @@ fn only_granted_addresses_and_ports_are_connected_to() {
 
 #[test]
 fn an_address_that_a_granted_name_led_to_is_connected_to() {
-    let template = template(&["tcp connect db.internal:5432"], &[], None);
+    let template = template(&["tcp connect db.home.arpa:5432"], &[], None);
     let net = net(&template);
     assert!(!may_use(&net, at("10.0.0.5:5432"), TcpConnect), "before the lookup");
-    net.tell(&"db.internal".parse().unwrap(), &["10.0.0.5".parse().unwrap()]);
+    net.tell(&"db.home.arpa".parse().unwrap(), &["10.0.0.5".parse().unwrap()]);
     assert!(may_use(&net, at("10.0.0.5:5432"), TcpConnect));
     assert!(!may_use(&net, at("10.0.0.5:22"), TcpConnect), "another port");
     assert!(!may_use(&net, at("10.0.0.6:5432"), TcpConnect), "another address");
@@ -41,16 +41,16 @@ fn an_address_that_a_granted_name_led_to_is_connected_to() {
 
 #[test]
 fn one_instance_does_not_profit_from_what_another_looked_up() {
-    let template = template(&["tcp connect db.internal:5432"], &[], None);
-    net(&template).tell(&"db.internal".parse().unwrap(), &["10.0.0.5".parse().unwrap()]);
+    let template = template(&["tcp connect db.home.arpa:5432"], &[], None);
+    net(&template).tell(&"db.home.arpa".parse().unwrap(), &["10.0.0.5".parse().unwrap()]);
     assert!(!may_use(&net(&template), at("10.0.0.5:5432"), TcpConnect));
 }
 
 #[test]
 fn a_name_of_another_protocol_or_a_lookup_alone_permits_no_connection() {
-    let template = template(&["udp connect db.internal:5432", "dns *.internal"], &[], None);
+    let template = template(&["udp connect db.home.arpa:5432", "dns *.home.arpa"], &[], None);
     let net = net(&template);
-    net.tell(&"db.internal".parse().unwrap(), &["10.0.0.5".parse().unwrap()]);
+    net.tell(&"db.home.arpa".parse().unwrap(), &["10.0.0.5".parse().unwrap()]);
     assert!(!may_use(&net, at("10.0.0.5:5432"), TcpConnect));
     assert!(may_use(&net, at("10.0.0.5:5432"), UdpSend));
 }

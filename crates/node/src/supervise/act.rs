@@ -87,17 +87,18 @@ impl Node {
     fn route(&self, version: u64, table: &BTreeMap<AppId, CellId>) {
         let sole = sole_cells(table);
         self.hand_listeners(&sole);
-        let mut cells = BTreeMap::<CellId, CellRoutes>::new();
-        for (app, cell) in table {
-            let owner = || app.tenant.to_string();
-            let empty = || CellRoutes { cell: cell.0, owner: owner(), routes: Vec::new() };
-            cells.entry(*cell).or_insert_with(empty).routes.extend(self.routes(app, *cell));
-        }
+        let cells = table.iter().map(|(app, cell)| CellRoutes {
+            cell: cell.0,
+            owner: app.tenant.to_string(),
+            app: app.app.to_string(),
+            routes: self.routes(app, *cell),
+        });
+        let cells = cells.collect();
         let is_handed = |(public, _): &(Public, _)| {
             public.tenant.as_ref().is_some_and(|tenant| sole.contains_key(tenant))
         };
         let handed = self.public.iter().map(is_handed).collect();
-        let table = Table { version, cells: cells.into_values().collect(), handed };
+        let table = Table { version, cells, handed };
         if let Some(gateway) = &*self.gateway.borrow() {
             for cell in &table.cells {
                 let process = self.process(CellId(cell.cell));

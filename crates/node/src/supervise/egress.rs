@@ -72,6 +72,7 @@ impl Egress {
         let functions = order.functions.iter();
         let grants = CellGrants {
             cell: format!("cell {cell} of tenant {tenant}"),
+            tenant: tenant.to_string(),
             functions: functions
                 .map(|function| FunctionGrants {
                     name: function.full_name(),
@@ -143,6 +144,7 @@ fn start(node: &Node) -> io::Result<(Running, UnixStream)> {
 async fn serve(node: &Node, mut running: Running, mut socket: UnixStream) -> String {
     let telling = async {
         let (mut last, mut names) = (None, None);
+        tell(&mut socket, &Packed::new(&Order::Calls)?, &[node.calls.broker()?.as_fd()]).await?;
         loop {
             while let Some((cell, member)) = node.egress.after(last) {
                 tell(&mut socket, &member.order, &[member.socket.as_fd()]).await?;

@@ -118,6 +118,7 @@ fn begin(node: &Node, orders: &mpsc::UnboundedSender<(Order, Vec<OwnedFd>)>) -> 
         let (owner, pems) = (owner.as_ref().map(ToString::to_string), pems.clone());
         let _ = orders.send((Order::Certificates { owner, pems }, Vec::new()));
     }
+    let _ = orders.send((Order::Calls, vec![node.calls.gateway()?]));
     let _ = orders.send((Order::Begin { workers: node.options.workers }, Vec::new()));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod act;
 mod again;
+mod calls;
 mod cell;
 mod certificates;
 mod children;

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tombolo_listen::Listener;
 use tombolo_spec::{Ceiling, Isolation, Name, Observed};
 
+use super::calls::Calls;
 use super::cell::CellProcess;
 use super::children::Children;
 use super::egress::Egress;
@@ -74,6 +76,7 @@ pub struct Node {
     pub(super) cells: RefCell<BTreeMap<CellId, Rc<CellProcess>>>,
     pub(super) gateway: RefCell<Option<Gateway>>,
     pub(super) egress: Egress,
+    pub(super) calls: Calls,
     pub(super) classes: RefCell<BTreeMap<(AppId, Revision), Vec<String>>>,
     pub(super) verify_places: Semaphore,
     pub(super) timer: Notify,
@@ -84,6 +87,8 @@ pub struct Node {
 }
 
 impl Node {
+    /// # Errors
+    /// When the process has no descriptors left.
     pub(super) fn new(
         options: Options,
         db: Db,
@@ -92,9 +97,9 @@ impl Node {
         public: Vec<(Public, Listener)>,
         certificates: Certificates,
         state: State,
-    ) -> Rc<Node> {
+    ) -> io::Result<Rc<Node>> {
         let audit = Audit::new(options.dirs.audit());
-        Rc::new(Node {
+        Ok(Rc::new(Node {
             groups: Groups::new(&options),
             options,
             db: RefCell::new(db),
@@ -112,6 +117,7 @@ impl Node {
             cells: RefCell::default(),
             gateway: RefCell::default(),
             egress: Egress::default(),
+            calls: Calls::new()?,
             classes: RefCell::default(),
             verify_places: Semaphore::new(VERIFY_MAX),
             timer: Notify::new(),
@@ -119,7 +125,7 @@ impl Node {
             is_stepping: Cell::new(false),
             is_ending: Cell::new(false),
             start: Instant::now(),
-        })
+        }))
     }
 
     /// Takes in an event and does what follows. What is told on the way comes after.
@@ -286,6 +292,6 @@ impl Node {
     pub(crate) fn say(&self, text: &str) {
         use std::io::Write;
         // Nobody may be reading.
-        let _ = writeln!(std::io::stderr(), "tombolo: {text}");
+        let _ = writeln!(io::stderr(), "tombolo: {text}");
     }
 }

@@ -79,7 +79,7 @@ pub fn run(options: Options, ready: impl FnOnce(&[String], Option<SocketAddr>)) 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, async {
-        let node = Node::new(options, db, artifacts, ceiling, public, certificates, state);
+        let node = Node::new(options, db, artifacts, ceiling, public, certificates, state)?;
         recovered.iter().for_each(|recovered| node.say(&recovered.to_string()));
         node.groups.trouble().iter().for_each(|trouble| node.say(&format!("control groups are {trouble}")));
         let mut children = signal(SignalKind::child())?;

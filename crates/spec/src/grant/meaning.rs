@@ -1,8 +1,9 @@
 //! What a grant permits, in a sentence, for people who review one.
 
 use super::host::PrivateZone;
-use super::{Access, Direction, Grant, GrantKind, Host, HostPattern, Methods, Ports};
+use super::{Access, AppHost, Direction, Grant, GrantKind, Host, HostPattern, Methods, Ports};
 use crate::line::Shown;
+use crate::name::Name;
 use crate::units::Time;
 
 impl Grant {
@@ -27,6 +28,16 @@ impl Grant {
             Self::Secret { name, reveal: true } => format!("the guest reads the secret {name}"),
             Self::Secret { name, reveal: false } => {
                 format!("the secret {name} is used for the guest, which cannot read it")
+            }
+            Self::Http { methods, url } if url.host.is_internal() => {
+                format!("the guest sends {} to {}, for {}", request(methods), apps(&url.host), path(url))
+            }
+            Self::TcpConnect { host: pattern, .. }
+            | Self::UdpConnect { host: pattern, .. }
+            | Self::Dns { pattern }
+                if pattern.is_internal() =>
+            {
+                format!("nothing: {pattern} is for apps of a node, which are called by http alone")
             }
             Self::Http { methods, url } => {
                 let scheme = url.scheme;
@@ -111,6 +122,25 @@ fn names(pattern: &HostPattern) -> String {
         HostPattern::Any => "every public name".to_owned(),
         HostPattern::Below(domain) => format!("every name below {domain}"),
         other => format!("the name {other}"),
+    }
+}
+
+/// Apps of a node.
+fn apps(pattern: &HostPattern) -> String {
+    let of = |tenant: Option<&Name>| match tenant {
+        None => "its own tenant".to_owned(),
+        Some(tenant) => format!("the tenant {tenant}"),
+    };
+    match pattern {
+        HostPattern::Name(name) => match name.app() {
+            Some(Ok(AppHost { app, tenant })) => format!("the app {app} of {}", of(tenant.as_ref())),
+            _ => "no app".to_owned(),
+        },
+        HostPattern::Below(domain) => match domain.app() {
+            Some(Ok(AppHost { app: tenant, .. })) => format!("every app of the tenant {tenant}"),
+            _ => "every app of every tenant".to_owned(),
+        },
+        HostPattern::Any | HostPattern::Addresses(_) => "no app".to_owned(),
     }
 }
 

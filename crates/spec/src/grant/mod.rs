@@ -26,7 +26,7 @@ mod url_path;
 
 pub use canonical::canonical_path;
 pub use conflict::Conflict;
-pub use host::{Host, HostName, HostPattern};
+pub use host::{AppHost, Host, HostName, HostPattern};
 pub use methods::Methods;
 pub use path::{GuestPath, HostPath};
 pub use ports::Ports;
@@ -90,7 +90,7 @@ pub enum Grant {
         /// Which URLs.
         url: UrlPattern,
     },
-    /// `tcp connect db.internal:5432`; the names it names may be resolved too.
+    /// `tcp connect db.home.arpa:5432`; the names it names may be resolved too.
     TcpConnect {
         /// Which hosts.
         host: HostPattern,

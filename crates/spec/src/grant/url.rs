@@ -3,6 +3,7 @@
 use super::authority::{Bracketed, host_and_optional_ports};
 use super::url_path::PathPattern;
 use super::{HostPattern, Ports};
+use crate::invalid::Invalid;
 use crate::line::{Flaw, Quoted, Word};
 use std::fmt;
 
@@ -91,9 +92,25 @@ impl UrlPattern {
             return Err(Flaw::new(at_path, "no path", remedy));
         }
         let path = PathPattern::parse(path).map_err(|error| error.at(at_path))?;
-        let (host, ports) = host_and_optional_ports(authority).map_err(|error| error.at(at_authority))?;
-        Ok(Self { scheme, host, ports: ports.unwrap_or_else(|| default_ports(scheme)), path })
+        let (host, ports) =
+            host_and_optional_ports(authority).map_err(|error| error.at(at_authority.clone()))?;
+        let ports = ports.unwrap_or_else(|| default_ports(scheme));
+        check_internal(scheme, &host, &ports).map_err(|error| error.at(at_authority))?;
+        Ok(Self { scheme, host, ports, path })
     }
+}
+
+/// A call to another app never leaves the machine: there is no TLS on the way, and no port.
+fn check_internal(scheme: Scheme, host: &HostPattern, ports: &Ports) -> Result<(), Invalid> {
+    if !host.is_internal() {
+        return Ok(());
+    }
+    host.check_apps()?;
+    if scheme == Scheme::Http && *ports == default_ports(Scheme::Http) {
+        return Ok(());
+    }
+    let what = "apps of a node are called by http on port 80 alone: it never leaves the machine";
+    Err(Invalid::new(what, format!("write http://{host}/…")))
 }
 
 fn default_ports(scheme: Scheme) -> Ports {

@@ -145,8 +145,8 @@ const HTTP_HOSTS: [&str; 10] = [
     "example.com",
     "a.example.com",
     "*.example.com",
-    "db.internal",
-    "*.internal",
+    "db.home.arpa",
+    "*.home.arpa",
     "8.8.8.8",
     "[8.8.8.0/24]",
     "[10.0.0.0/8]",
@@ -370,7 +370,7 @@ fn requests() -> Vec<Request<'static>> {
         "/v2/",
     ];
     let names =
-        ["a.example.com", "Example.com.", "x.a.example.com", "third.net", "db.internal", "x.internal"];
+        ["a.example.com", "Example.com.", "x.a.example.com", "third.net", "db.home.arpa", "x.home.arpa"];
     let addresses = [
         "8.8.8.8",
         "8.8.8.9",

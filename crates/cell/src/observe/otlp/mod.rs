@@ -179,7 +179,7 @@ mod tests {
     use crate::observe::RequestId;
 
     fn record(number: u64) -> Record {
-        let trace = Trace { trace: 1, request: RequestId(number), parent: None, sampled: true };
+        let trace = Trace { trace: 1, request: RequestId(number), parent: None, sampled: true, hops: 0 };
         Record {
             trace,
             function: Some("f".into()),

@@ -1,8 +1,10 @@
 //! Hosts: names, addresses, and the patterns by which a grant names them.
 
+mod app;
 mod name;
 mod pattern;
 
+pub use app::AppHost;
 pub use name::HostName;
 pub(super) use name::PrivateZone;
 pub use pattern::HostPattern;
