@@ -179,10 +179,18 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// As [`begin`](Self::begin), before what only makes the volume smaller. That must be possible on a full disk, also
+    /// on one that has no room for the mark: whoever is killed then leaves a count that is too large, not too small.
+    fn begin_to_shrink(&mut self) {
+        if self.begin().is_err() {
+            self.is_begun = true;
+        }
+    }
+
     /// Gives up what removed files held that nobody has open any more.
     fn sweep(&mut self) -> Result<(), Errno> {
         if self.held.removed > 0 {
-            self.begin()?;
+            self.begin_to_shrink();
             let left = self.volume.removed.sweep()?;
             self.held.bytes = self.held.bytes.saturating_sub(left.freed);
             self.held.removed = left.files;
@@ -202,7 +210,7 @@ impl Turn<'_> {
         stat: &Stat,
         take: impl FnOnce() -> Result<(), PathError>,
     ) -> Result<(), PathError> {
-        self.begin()?;
+        self.begin_to_shrink();
         let fate = self.volume.removed.prepare(place.0, place.1, stat)?;
         take().inspect_err(|_| self.volume.removed.undo(&fate))?;
         self.held.names = self.held.names.saturating_sub(1);

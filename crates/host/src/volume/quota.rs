@@ -112,7 +112,11 @@ impl Quota {
         if growth > 0 && growth > self.room(&mut turn, growth)? {
             return Err(Errno::DQUOT);
         }
-        turn.begin()?;
+        if growth > 0 {
+            turn.begin()?;
+        } else {
+            turn.begin_to_shrink();
+        }
         rustix::fs::ftruncate(file, size)?;
         turn.resized(&stat, size);
         Ok(())
@@ -188,7 +192,7 @@ impl Quota {
 
     pub(crate) fn remove_dir(&self, dir: BorrowedFd<'_>, path: &str) -> Done<()> {
         let mut turn = self.volume.turn()?;
-        turn.begin()?;
+        turn.begin_to_shrink();
         beneath::remove_dir(dir, path)?;
         turn.held.names = turn.held.names.saturating_sub(1);
         Ok(())

@@ -333,6 +333,22 @@ fn a_process_that_was_killed_in_the_middle_leaves_no_wrong_count() {
 }
 
 #[test]
+fn a_change_is_marked_until_it_is_done() {
+    let world = World::new(1000);
+    let is_finished = || {
+        let count = std::fs::read(world.path("cache.count")).unwrap();
+        tombolo_spec::VolumeCount::from_bytes(&count).unwrap().is_finished
+    };
+    assert!(is_finished());
+    let mut turn = world.quota.volume.turn().unwrap();
+    turn.begin().unwrap();
+    assert!(!is_finished());
+    turn.begin_to_shrink();
+    drop(turn);
+    assert!(is_finished());
+}
+
+#[test]
 fn who_comes_when_all_were_killed_counts_what_is_there() {
     let world = World::new(1000);
     let file = world.create("a");
