@@ -15,10 +15,13 @@ pub fn policy(template: &Template) -> Policy<'_> {
     let rule =
         |fd, writable| FileRule { fd, access: if writable { Access::ReadWrite } else { Access::ReadOnly } };
     let dirs = template.dirs().iter().map(|dir| rule(dir.fd(), dir.writable()));
+    let beside = template.dirs().iter().filter_map(|dir| dir.beside());
+    let beside = beside.map(|folder| rule(folder, true)).collect::<Vec<_>>();
     let stores = template.stores().iter().map(|store| rule(store.fd(), store.writable()));
     let needs = NetworkNeeds::of(template.grants(), template.network().name_server_ports());
     Policy {
-        files: dirs.chain(stores).collect(),
+        shared_files: !beside.is_empty(),
+        files: dirs.chain(beside).chain(stores).collect(),
         udp: needs.udp,
         network: needs.network(),
         ..Policy::default()
@@ -131,6 +134,7 @@ mod tests {
         });
         let expected = [
             ("volumes/cache", Access::ReadWrite),
+            ("volumes/cache.removed", Access::ReadWrite),
             ("kv/settings", Access::ReadWrite),
             ("kv/readings", Access::ReadOnly),
         ];

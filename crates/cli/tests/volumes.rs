@@ -98,18 +98,20 @@ fn a_volume_needs_a_folder_for_data() {
 }
 
 #[test]
-fn a_server_keeps_its_volumes_to_itself_until_it_ends() {
+fn a_server_and_others_beside_it_share_a_volume_and_its_count() {
     let data = common::folder(&[]);
     let (guest, folder) = (common::guest("rust-http-hello"), data.path());
     let own = [guest.to_str(), Some("--data"), folder.to_str()].map(|word| word.expect("paths are text"));
     let flags = [&own[..], &["--grant", "volume cache as /cache 64KiB"]].concat();
-    let server = server::Server::try_start(&flags).expect("it serves");
-    assert_eq!(server.ask("GET", "/", b"").status, 200);
-    act("c-fsprobe", &data, &["write", "a", "x"])
-        .exits(125)
-        .says("the volume \"cache\" is in use by another tombolo");
-    drop(server);
-    act("c-fsprobe", &data, &["write", "a", "x"]).exits(0);
+    let servers = [0, 1].map(|_| server::Server::try_start(&flags).expect("it serves"));
+    act("c-fsprobe", &data, &["write", "a", &"x".repeat(60 << 10)]).exits(0);
+    let full = act("c-fsprobe", &data, &["resize", "b", "5000"]);
+    assert!(full.code == Some(1), "{} {}", full.stdout, full.stderr);
+    for server in servers {
+        assert_eq!(server.ask("GET", "/", b"").status, 200);
+    }
+    act("c-fsprobe", &data, &["unlink", "a"]).exits(0);
+    act("c-fsprobe", &data, &["write", "b", &"x".repeat(60 << 10)]).exits(0);
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Dirs {
         self.state.join("audit")
     }
 
-    /// The folder of a tenant's stores.
+    /// The folder of a tenant's stores and volumes.
     pub fn data(&self, tenant: &str) -> PathBuf {
         self.state.join("data").join(tenant)
     }

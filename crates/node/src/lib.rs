@@ -27,6 +27,7 @@ pub mod reconcile;
 mod release;
 mod supervise;
 mod usage;
+mod volumes;
 pub mod wire;
 
 pub use certificates::CertificateError;

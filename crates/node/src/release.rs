@@ -48,7 +48,6 @@ pub(crate) fn check(
         .iter()
         .map(|(name, function)| {
             let grants = resolved(function, base.as_ref())?;
-            refuse_volumes(name, &grants)?;
             let allowed = allow(machine, tenant, function, &grants);
             let allowed =
                 allowed.map_err(|refused| format!("function {name:?}: {refused}", name = name.as_str()))?;
@@ -56,17 +55,6 @@ pub(crate) fn check(
         })
         .collect::<Result<_, String>>()?;
     Ok(Checked { manifest, functions })
-}
-
-/// A volume is one process' alone, and while a revision is tried there are two.
-fn refuse_volumes(function: &Name, grants: &GrantSet) -> Result<(), String> {
-    match grants.grants().find(|grant| matches!(grant, Grant::Volume { .. })) {
-        Some(volume) => Err(format!(
-            "function {:?}: grant \"{volume}\": a node has no volumes yet; use a key-value store, or a folder",
-            function.as_str()
-        )),
-        None => Ok(()),
-    }
 }
 
 fn resolved(function: &Function, base: Option<&HostPath>) -> Result<GrantSet, String> {

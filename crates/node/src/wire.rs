@@ -29,7 +29,7 @@ pub struct CellOrder {
     pub functions: Vec<CellFunction>,
     /// The folder of compiled code.
     pub compiled: PathBuf,
-    /// The folder of the tenant's stores: one folder an app.
+    /// The folder of the tenant's stores and volumes: one folder an app.
     pub data: PathBuf,
     /// The folder of the tenant's secrets.
     pub secrets: PathBuf,

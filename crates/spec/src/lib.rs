@@ -22,6 +22,7 @@ mod text;
 mod timestamp;
 pub mod trigger;
 pub mod units;
+mod volume;
 
 pub use ceiling::{AboveCeiling, Ceiling, Difference, Effective, Mode};
 pub use digest::Digest;
@@ -35,3 +36,4 @@ pub use observed::{GrantUse, Observed};
 pub use timestamp::Timestamp;
 pub use trigger::{Trigger, TriggerError};
 pub use units::{ByteSize, Rate};
+pub use volume::{Held, VolumeCount};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tombolo_node::api::types::{AppStatus, HistoryRow, NodeStatus};
+use tombolo_node::api::types::{AppStatus, HistoryRow, NodeStatus, VolumeStatus};
 use tombolo_spec::ByteSize;
 
 /// One line for each app.
@@ -30,6 +30,9 @@ pub(super) fn app(status: &AppStatus) -> String {
     }
     for (function, triggers) in &status.functions {
         let _ = writeln!(text, "  {function}: {}", triggers.join(", "));
+    }
+    for (volume, VolumeStatus { held_bytes, size_bytes }) in &status.volumes {
+        let _ = writeln!(text, "  volume {volume}: {} of {size_bytes} bytes", held_bytes.unwrap_or(0));
     }
     text
 }

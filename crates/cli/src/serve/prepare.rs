@@ -55,6 +55,7 @@ pub(crate) fn policy_of(functions: &[PreparedFunction]) -> Policy<'_> {
         let own = policy(&function.template);
         whole.files.extend(own.files);
         whole.udp |= own.udp;
+        whole.shared_files |= own.shared_files;
         whole.network = join(whole.network, own.network);
     }
     whole

@@ -305,7 +305,7 @@ fn descriptors(node: &Node) -> usize {
 }
 
 /// The processes that a process has started, and itself.
-fn children_of(process: u32) -> Vec<u32> {
+pub(crate) fn children_of(process: u32) -> Vec<u32> {
     let text =
         std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
     text.split_whitespace().map(|child| child.parse().expect("a number")).chain([process]).collect()

@@ -23,4 +23,5 @@ mod tenants;
 mod tokens;
 mod top;
 mod upgrade;
+mod volumes;
 mod world;

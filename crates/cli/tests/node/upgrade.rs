@@ -43,8 +43,6 @@ fn no_request_fails_while_revisions_change() {
 #[test]
 fn stores_are_the_apps_own_and_stay_through_revisions_and_its_removal() {
     let node = Node::start();
-    let volume = App { grants: "\"volume cache as /cache 1MiB\"", ..App::saying("web", ON, "one") };
-    node.apply(&volume).exits(125).says("a node has no volumes yet");
     let store = "\"kv readings read-write\"";
     node.apply(&App { grants: store, ..App::saying("web", ON, "one") }).exits(0);
     node.apply(&App { grants: store, ..App::saying("web", ON, "two") }).exits(0);

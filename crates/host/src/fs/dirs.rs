@@ -67,6 +67,11 @@ impl GrantedDir {
         self.dir.dir.as_fd()
     }
 
+    /// Folders that change with it: where a volume keeps what was removed and is open.
+    pub fn beside(&self) -> Option<BorrowedFd<'_>> {
+        self.quota.as_ref().map(|quota| quota.volume.removed())
+    }
+
     /// Whether the guest may change what is in it.
     pub fn writable(&self) -> bool {
         self.writable

@@ -97,9 +97,6 @@ impl<'a> FsView<'a> {
         let dirs = self.policy().dirs;
         let perms = dirs.list.get(site.dir).map_or(FsPerms::ReadOnly, |granted| granted.dir.perms);
         let descriptor = descriptor(opened, perms, dirs.blocking, request);
-        if let Descriptor::File(file) = &descriptor {
-            site.opened(&file.file);
-        }
         let fd = self.table.push(descriptor)?;
         self.origins.set(fd.rep(), site.dir);
         Ok(fd)

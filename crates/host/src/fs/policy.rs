@@ -35,13 +35,6 @@ impl Site {
         }
     }
 
-    /// Remembers that a guest has a file open which was opened here.
-    pub(crate) fn opened(&self, file: &Arc<File>) {
-        if let Some(quota) = &self.quota {
-            quota.opened(file);
-        }
-    }
-
     pub(crate) fn create_dir(&self, path: &str) -> Result<(), PathError> {
         match &self.quota {
             None => beneath::create_dir(self.fd(), path),

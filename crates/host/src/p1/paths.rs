@@ -79,21 +79,17 @@ impl Guest {
                 let site = Site { file: Arc::new(file), ..here };
                 Fd::Dir(DirFd { site, preopen: None, listing: None })
             }
-            Opened::File(file) => {
-                let file = Arc::new(file);
-                here.opened(&file);
-                Fd::File(FileFd {
-                    file,
-                    dir,
-                    quota: here.quota,
-                    position: 0,
-                    append: flags.contains(t::Fdflags::APPEND),
-                    nonblocking: flags.contains(t::Fdflags::NONBLOCK),
-                    readable: request.reads(),
-                    writable: request.writes(),
-                    grant_writable: self.template().dirs().get(dir).is_some_and(|granted| granted.writable()),
-                })
-            }
+            Opened::File(file) => Fd::File(FileFd {
+                file: Arc::new(file),
+                dir,
+                quota: here.quota,
+                position: 0,
+                append: flags.contains(t::Fdflags::APPEND),
+                nonblocking: flags.contains(t::Fdflags::NONBLOCK),
+                readable: request.reads(),
+                writable: request.writes(),
+                grant_writable: self.template().dirs().get(dir).is_some_and(|granted| granted.writable()),
+            }),
         };
         self.push(opened)
     }

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Stat, fstat};
+use rustix::fs::fstat;
 use rustix::io::{Errno, IoSlice, ReadWriteFlags};
 
-use super::{State, Volume};
+use super::{Turn, Volume, length, removed};
 use crate::fs::beneath::{self, Follow, Opened, PathError};
 use crate::fs::policy::OpenRequest;
 
@@ -59,16 +59,16 @@ impl Quota {
     }
 
     /// Room for one more name.
-    fn check_name(&self, state: &State) -> Result<(), Errno> {
-        if state.held.names < self.names_max() { Ok(()) } else { Err(Errno::DQUOT) }
+    fn check_name(&self, turn: &Turn<'_>) -> Result<(), Errno> {
+        if turn.held.names < self.names_max() { Ok(()) } else { Err(Errno::DQUOT) }
     }
 
-    fn room(&self, state: &mut State, wanted: u64) -> u64 {
-        let left = |state: &State| self.bytes_max.saturating_sub(state.held.bytes);
-        if left(state) < wanted {
-            state.sweep();
+    fn room(&self, turn: &mut Turn<'_>, wanted: u64) -> Result<u64, Errno> {
+        let left = |turn: &Turn<'_>| self.bytes_max.saturating_sub(turn.held.bytes);
+        if left(turn) < wanted {
+            turn.sweep()?;
         }
-        left(state)
+        Ok(left(turn))
     }
 
     /// Writes at most what still fits.
@@ -76,7 +76,7 @@ impl Quota {
     /// # Errors
     /// `EDQUOT` when not one byte does.
     pub(crate) fn write(&self, file: &File, bytes: &[u8], place: Place) -> Result<usize, Errno> {
-        let mut state = self.volume.state();
+        let mut turn = self.volume.turn()?;
         let stat = fstat(file)?;
         let size = length(&stat);
         let start = match place {
@@ -84,14 +84,20 @@ impl Quota {
             Place::End => size,
         };
         let end = start.checked_add(bytes.len() as u64).ok_or(Errno::FBIG)?;
-        let most = size.saturating_add(self.room(&mut state, end.saturating_sub(size)));
-        let fits = if end <= size { bytes.len() as u64 } else { most.min(end).saturating_sub(start) };
+        if end <= size {
+            return place.write(file, bytes);
+        }
+        let most = size.saturating_add(self.room(&mut turn, end - size)?);
+        let fits = most.min(end).saturating_sub(start);
         if fits == 0 && !bytes.is_empty() {
             return Err(Errno::DQUOT);
         }
         let fits = usize::try_from(fits).unwrap_or(bytes.len()).min(bytes.len());
+        turn.begin()?;
         let written = place.write(file, &bytes[..fits])?;
-        state.resized(&stat, size.max(start + written as u64));
+        if written > 0 {
+            turn.resized(&stat, size.max(start + written as u64));
+        }
         Ok(written)
     }
 
@@ -100,23 +106,46 @@ impl Quota {
     /// # Errors
     /// `EDQUOT` when it does not fit.
     pub(crate) fn set_size(&self, file: &File, size: u64) -> Result<(), Errno> {
-        let mut state = self.volume.state();
+        let mut turn = self.volume.turn()?;
         let stat = fstat(file)?;
         let growth = size.saturating_sub(length(&stat));
-        if growth > 0 && growth > self.room(&mut state, growth) {
+        if growth > 0 && growth > self.room(&mut turn, growth)? {
             return Err(Errno::DQUOT);
         }
+        if growth > 0 {
+            turn.begin()?;
+        } else {
+            turn.begin_to_shrink();
+        }
         rustix::fs::ftruncate(file, size)?;
-        state.resized(&stat, size);
+        turn.resized(&stat, size);
         Ok(())
     }
 
-    /// Opens a file or folder; a new one needs room for its name, and one that is cut gives up its bytes.
+    /// Opens a file or folder; a new one needs room for its name, and one that is cut gives up its bytes. A file
+    /// counts as long as it is open.
     pub(crate) fn open(&self, dir: &File, path: &str, request: &OpenRequest) -> Done<Opened> {
-        if !request.create && !request.truncate {
-            return request.open(dir, path);
+        if request.create || request.truncate {
+            return self.open_and_change(&mut self.volume.turn()?, dir, path, request);
         }
-        let mut state = self.volume.state();
+        let opened = request.open(dir, path)?;
+        if claim(&opened).is_ok() {
+            return Ok(opened);
+        }
+        // It was removed or replaced meanwhile; during a turn nothing is.
+        let _turn = self.volume.turn()?;
+        let opened = request.open(dir, path)?;
+        claim(&opened).map_err(busy)?;
+        Ok(opened)
+    }
+
+    fn open_and_change(
+        &self,
+        turn: &mut Turn<'_>,
+        dir: &File,
+        path: &str,
+        request: &OpenRequest,
+    ) -> Done<Opened> {
         let follow = if request.follow { Follow::Yes } else { Follow::No };
         let before = match beneath::stat(fd(dir), path, follow) {
             Ok(stat) => Some(stat),
@@ -124,31 +153,19 @@ impl Quota {
             Err(error) => return Err(error),
         };
         if before.is_none() && request.create {
-            self.check_name(&state)?;
+            self.check_name(turn)?;
+        }
+        if before.is_none() || request.truncate {
+            turn.begin()?;
         }
         let opened = request.open(dir, path)?;
         match before {
-            None => state.held.names += 1,
-            Some(stat) if request.truncate => state.resized(&stat, 0),
+            None => turn.held.names += 1,
+            Some(stat) if request.truncate => turn.resized(&stat, 0),
             Some(_) => {}
         }
+        claim(&opened).map_err(busy)?;
         Ok(opened)
-    }
-
-    /// Remembers that a guest has a file open: it counts until that ends.
-    pub(crate) fn opened(&self, file: &Arc<File>) {
-        let Ok(stat) = fstat(file) else { return };
-        let mut state = self.volume.state();
-        if state.open.len() >= OPEN_SWEEP {
-            state.sweep();
-        }
-        let State { held, open } = &mut *state;
-        let known = open.entry(stat.st_ino).or_default();
-        if !known.is_open() {
-            // The number was another file's before.
-            known.give_up(held);
-        }
-        known.handles.push(Arc::downgrade(file));
     }
 
     pub(crate) fn create_dir(&self, dir: BorrowedFd<'_>, path: &str) -> Done<()> {
@@ -165,75 +182,59 @@ impl Quota {
 
     /// Adds a name.
     fn name(&self, work: impl FnOnce() -> Done<()>) -> Done<()> {
-        let mut state = self.volume.state();
-        self.check_name(&state)?;
+        let mut turn = self.volume.turn()?;
+        self.check_name(&turn)?;
+        turn.begin()?;
         work()?;
-        state.held.names += 1;
+        turn.held.names += 1;
         Ok(())
     }
 
     pub(crate) fn remove_dir(&self, dir: BorrowedFd<'_>, path: &str) -> Done<()> {
-        let mut state = self.volume.state();
+        let mut turn = self.volume.turn()?;
+        turn.begin_to_shrink();
         beneath::remove_dir(dir, path)?;
-        state.held.names = state.held.names.saturating_sub(1);
+        turn.held.names = turn.held.names.saturating_sub(1);
         Ok(())
     }
 
     pub(crate) fn unlink(&self, dir: BorrowedFd<'_>, path: &str) -> Done<()> {
-        let mut state = self.volume.state();
-        let before = beneath::stat(dir, path, Follow::No);
-        beneath::unlink(dir, path)?;
-        state.gone(before.ok().as_ref());
-        Ok(())
+        let mut turn = self.volume.turn()?;
+        match beneath::stat(dir, path, Follow::No) {
+            Ok(stat) => turn.take_name((dir, path), &stat, || beneath::unlink(dir, path)),
+            // The error is the one that removing it has.
+            Err(_) => beneath::unlink(dir, path),
+        }
     }
 
     /// What had the new name loses it, unless both names are of the same file: then nothing happens (rename(2)).
     pub(crate) fn rename(&self, old: (BorrowedFd<'_>, &str), new: (BorrowedFd<'_>, &str)) -> Done<()> {
-        let mut state = self.volume.state();
+        let mut turn = self.volume.turn()?;
+        let rename = || beneath::rename(old.0, old.1, new.0, new.1);
         let moved = beneath::stat(old.0, old.1, Follow::No);
-        let replaced = beneath::stat(new.0, new.1, Follow::No).ok();
-        beneath::rename(old.0, old.1, new.0, new.1)?;
-        let same = |replaced: &Stat| moved.is_ok_and(|moved| moved.st_ino == replaced.st_ino);
-        if let Some(replaced) = replaced.filter(|replaced| !same(replaced)) {
-            state.gone(Some(&replaced));
-        }
-        Ok(())
-    }
-}
-
-/// Files that are remembered before those are looked for that nobody has open any more.
-const OPEN_SWEEP: usize = 1024;
-
-impl State {
-    /// A file of which `before` was known has this many bytes now.
-    fn resized(&mut self, before: &Stat, size: u64) {
-        let (was, held) = (length(before), self.held.bytes);
-        self.held.bytes = held.saturating_sub(was).saturating_add(size);
-        if before.st_nlink == 0
-            && let Some(file) = self.open.get_mut(&before.st_ino)
-        {
-            file.nameless_bytes = Some(size);
-        }
-    }
-
-    /// A name was removed. The bytes go with a file's last name, or when the last guest closes it.
-    fn gone(&mut self, before: Option<&Stat>) {
-        self.held.names = self.held.names.saturating_sub(1);
-        let is_file = |stat: &&Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        let Some(stat) = before.filter(is_file).filter(|stat| stat.st_nlink == 1) else { return };
-        let open = self.open.get_mut(&stat.st_ino);
-        match open.filter(|file| file.handles.iter().any(|handle| handle.strong_count() > 0)) {
-            Some(file) => file.nameless_bytes = Some(length(stat)),
-            None => {
-                self.open.remove(&stat.st_ino);
-                self.held.bytes = self.held.bytes.saturating_sub(length(stat));
+        let replaced = beneath::stat(new.0, new.1, Follow::No);
+        match (moved, replaced) {
+            (Ok(moved), Ok(replaced)) if moved.st_ino != replaced.st_ino => {
+                turn.take_name(new, &replaced, rename)
             }
+            _ => rename(),
         }
     }
 }
 
-fn length(stat: &Stat) -> u64 {
-    u64::try_from(stat.st_size).unwrap_or(0)
+/// Says that a guest has the file open.
+///
+/// # Errors
+/// `ENOENT` where it was removed while it was opened.
+fn claim(opened: &Opened) -> Result<(), Errno> {
+    let Opened::File(file) = opened else { return Ok(()) };
+    removed::claim(file)?;
+    if fstat(file)?.st_nlink == 0 { Err(Errno::NOENT) } else { Ok(()) }
+}
+
+/// A program that is none of ours has locked the file.
+fn busy(errno: Errno) -> Errno {
+    if errno == Errno::WOULDBLOCK { Errno::BUSY } else { errno }
 }
 
 fn fd(file: &File) -> BorrowedFd<'_> {

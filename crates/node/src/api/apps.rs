@@ -14,6 +14,7 @@ use crate::failpoint;
 use crate::reconcile::{AppId, Event, Revision, State};
 use crate::release::Checked;
 use crate::supervise::Node;
+use crate::volumes;
 
 /// The tenant that needs not be added.
 const DEFAULT_TENANT: &str = "default";
@@ -219,6 +220,8 @@ fn status(node: &Node, id: &AppId) -> AppStatus {
         status.functions = functions
             .map(|(name, function)| (name.to_string(), function.on.iter().map(ToString::to_string).collect()))
             .collect();
+        let data = node.options.dirs.data(&id.tenant).join(&*id.app);
+        status.volumes = volumes::statuses(&data, checked.functions.iter().map(|of| &of.allowed.grants));
     }
     status
 }
@@ -246,6 +249,7 @@ fn known(state: &State, id: &AppId) -> AppStatus {
         good: own.and_then(|own| own.good).map(|good| good.0),
         reason: failed.cloned().or_else(|| trouble.map(str::to_owned)),
         functions: BTreeMap::new(),
+        volumes: BTreeMap::new(),
     }
 }
 

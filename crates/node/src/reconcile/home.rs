@@ -137,9 +137,12 @@ impl Home {
         }
         let culprit = exit.culprit.filter(|app| self.apps.contains_key(app));
         let reason = exit.reason;
-        if let Some(app) = culprit.as_ref().and_then(|name| self.apps.get_mut(name)) {
-            // Its compiled code may be gone, or its artifact damaged.
-            app.check_again();
+        if let Some((name, app)) = culprit.as_ref().and_then(|name| Some((name, self.apps.get_mut(name)?))) {
+            let is_new = |(tried, revision): &(Name, Revision)| tried == name && app.is_new(*revision);
+            // Its compiled code may be gone, or its artifact damaged. A new revision says nothing of the good one.
+            if !tried.as_ref().is_some_and(is_new) {
+                app.check_again();
+            }
         }
         match (culprit, tried) {
             (Some(culprit), Some((app, revision))) if culprit != app => {

@@ -138,6 +138,19 @@ fn a_revision_that_dies_on_trial_is_taken_back_at_once_and_not_tried_again() {
 }
 
 #[test]
+fn a_revision_that_its_cell_cannot_load_leaves_the_one_that_serves_where_it_is() {
+    let mut node = Node::with(&[("api", 1, Some(1))]);
+    node.fit("api", 1).enters();
+    node.deploy("api", 2);
+    let new = node.fit("api", 2).started().expect("started").0;
+    node.tell(Event::Exited { cell: new, exit: died(Some("api")) });
+    assert!(node.has_failed("api", 2));
+    assert_eq!(node.serving("api"), Some(1));
+    assert!(!node.actions.iter().any(|action| matches!(action, Action::Route { .. })), "{:?}", node.actions);
+    assert_eq!(node.started(), None);
+}
+
+#[test]
 fn a_failed_revision_is_tried_again_when_somebody_deploys_it_again() {
     let mut node = Node::with(&[]);
     node.deploy("api", 1);

@@ -26,6 +26,9 @@ pub struct Policy<'a> {
     /// Descriptors may be sent through the sockets that were given; none of them may be of datagrams, for the address of
     /// a message is out of a filter's sight.
     pub passes_descriptors: bool,
+    /// Open files may be locked against other processes, whatever they were opened for; for a cell with files that
+    /// it shares with another one.
+    pub shared_files: bool,
     /// New machine code may be mapped later; for a cell that loads programs while it serves.
     pub late_code: bool,
     /// Layers without which `lock_down` fails.

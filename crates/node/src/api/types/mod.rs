@@ -91,6 +91,18 @@ pub struct AppStatus {
     pub reason: Option<String>,
     /// Its functions, each with its triggers.
     pub functions: BTreeMap<String, Vec<String>>,
+    /// Its volumes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub volumes: BTreeMap<String, VolumeStatus>,
+}
+
+/// A volume of an app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VolumeStatus {
+    /// What it holds; nothing before it was used.
+    pub held_bytes: Option<u64>,
+    /// What it may hold at most.
+    pub size_bytes: u64,
 }
 
 /// The node.

@@ -155,6 +155,13 @@ pub(super) const WRITES: &[Entry] = &[
     allow(libc::SYS_utimensat, "a guest sets a file's times"),
 ];
 
+/// With files that several cells share. Not for others: such a lock is exclusive also for who may only read, and
+/// would keep other programs from their files.
+pub(super) const SHARED_FILES: &[Entry] = &[allow(
+    libc::SYS_flock,
+    "a volume's count, which the cells before and after an upgrade keep together; who has a file of it open",
+)];
+
 /// With a network, or with sockets that were given to the cell.
 pub(super) const SOCKETS: &[Entry] = &[
     allow(libc::SYS_accept4, "a granted listener's connections"),

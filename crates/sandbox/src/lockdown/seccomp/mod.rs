@@ -54,6 +54,7 @@ fn entries(policy: &Policy<'_>) -> Vec<&'static Entry> {
         (policy.late_code, allow::LATE_CODE),
         (!policy.files.is_empty(), allow::FILES),
         (writes, allow::WRITES),
+        (policy.shared_files, allow::SHARED_FILES),
         (network || policy.given_sockets, allow::SOCKETS),
         (policy.given_sockets && !network, allow::GIVEN_SOCKETS),
         (policy.passes_descriptors && !network, allow::PASSING),

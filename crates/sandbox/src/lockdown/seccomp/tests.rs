@@ -57,6 +57,7 @@ fn policies() -> Vec<Policy<'static>> {
         Policy { files: rule(Access::ReadWrite), network: any.clone(), ..Policy::default() },
         Policy { network: any, udp: true, late_code: true, given_sockets: true, ..Policy::default() },
         Policy { given_sockets: true, ..Policy::default() },
+        Policy { shared_files: true, ..Policy::default() },
     ]
 }
 
@@ -140,6 +141,10 @@ fn arguments_are_looked_at() {
     let passing = program::compile(arch(), entries(&passing));
     assert!(ask(&passing, libc::SYS_sendmsg, &[3]) && !ask(&passing, libc::SYS_sendmsg, &[3, 1, fast_open]));
     assert!(!ask(&passing, libc::SYS_sendmmsg, &[3]) && !ask(&passing, libc::SYS_connect, &[3]));
+    // A lock that needs no right to write is for who shares files.
+    let sharing = program::compile(arch(), entries(&policies()[5]));
+    let exclusive = [3, libc::LOCK_EX as u64];
+    assert!(ask(&sharing, libc::SYS_flock, &exclusive) && !ask(&program, libc::SYS_flock, &exclusive));
     // What the two C libraries pass for a thread, and a fork.
     for (flags, expected) in [(0x003d_0f00, true), (0x007d_0f00, true), (0x11, false), (0x103d_0f00, false)] {
         assert_eq!(ask(&strict, libc::SYS_clone, &[flags]), expected, "{flags:#x}");
