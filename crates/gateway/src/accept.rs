@@ -5,6 +5,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -25,6 +28,9 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const STREAMS_MAX: u32 = 128;
 /// How long what has begun may go on when the gateway ends.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// How long a connection on which nothing is asked waits for one more request when the gateway ends: the client may have
+/// sent it before it could know.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
 
 /// A public listener, and how to speak there.
 #[derive(Clone)]
@@ -98,12 +104,23 @@ struct Stay {
 }
 
 impl Stay {
-    /// Until the gateway ends or another needs the place.
+    /// Until the gateway has ended, but for the last requests, or another needs the place.
     async fn is_over(&mut self) {
+        let ends = async {
+            let _ = self.drain.wait_for(|drain| *drain).await;
+            tokio::time::sleep(LAST_REQUEST).await;
+        };
         tokio::select! {
             () = self.place.is_needed() => {}
-            _ = self.drain.wait_for(|drain| *drain) => {}
+            () = ends => {}
         }
+    }
+}
+
+/// Says with the answer that there is none to another request on this connection. HTTP/2 has its own words for that.
+fn say_goodbye<B>(answer: &mut Response<B>, version: Version) {
+    if version <= Version::HTTP_11 {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 
@@ -117,14 +134,14 @@ async fn connection(accepted: Accepted, tls: Option<Tls>, door: Door, stay: Stay
     }
 }
 
-async fn greet<T>(stream: T, tls: &Tls, door: Door, mut stay: Stay)
+async fn greet<T>(stream: T, tls: &Tls, door: Door, stay: Stay)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let greeted = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
     let greeted = tokio::select! {
         greeted = greeted => greeted,
-        () = stay.is_over() => return,
+        () = stay.place.is_needed() => return,
     };
     if let Ok(Ok(stream)) = greeted {
         speak(stream, door, stay).await;
@@ -138,10 +155,17 @@ where
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).half_close(false);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
-    let taken = Arc::clone(&stay.place);
-    let service = service_fn(move |request| {
-        let (door, taken) = (door.clone(), Arc::clone(&taken));
-        async move { taken.during(serve(door, request)).await }
+    let (taken, drain) = (Arc::clone(&stay.place), stay.drain.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (door, taken, drain) = (door.clone(), Arc::clone(&taken), drain.clone());
+        async move {
+            let version = request.version();
+            let mut answer = taken.during(serve(door, request)).await;
+            if *drain.borrow() {
+                answer.iter_mut().for_each(|answer| say_goodbye(answer, version));
+            }
+            answer
+        }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
