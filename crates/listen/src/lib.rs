@@ -8,11 +8,13 @@
 mod accept;
 mod bind;
 mod certificates;
+mod inherited;
 mod passage;
 mod tls;
 
 pub use accept::{Accepted, Socket, Stream};
 pub use bind::{ListenAddress, ListenError, Listener};
 pub use certificates::{TlsError, TlsFiles, TlsPems};
+pub use inherited::Inherited;
 pub use passage::Passage;
 pub use tls::Tls;

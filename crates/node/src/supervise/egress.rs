@@ -4,7 +4,7 @@
 //! The node keeps both the grants and the broker's end of each cell's socket, so that a new broker goes on where the
 //! last one was.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -39,7 +39,7 @@ pub(super) struct Egress {
     cells: RefCell<BTreeMap<CellId, Rc<Member>>>,
     joined: Notify,
     ended: Notify,
-    pid: Cell<Option<u32>>,
+    process: RefCell<Option<(u32, Rc<OwnedFd>)>>,
 }
 
 /// A cell, as the broker is to know it.
@@ -91,9 +91,9 @@ impl Egress {
         self.ended.notify_one();
     }
 
-    /// The broker's process, if it runs.
-    pub(super) fn pid(&self) -> Option<u32> {
-        self.pid.get()
+    /// The broker's process, if it runs, with its socket to the node for the program after this one.
+    pub(super) fn process(&self) -> Option<(u32, Rc<OwnedFd>)> {
+        self.process.borrow().clone()
     }
 
     /// The first cell after this one.
@@ -120,7 +120,7 @@ pub(super) async fn keep(node: Rc<Node>) {
             Ok((running, socket)) => serve(&node, running, socket).await,
             Err(error) => format!("it cannot be started: {error}"),
         };
-        node.egress.pid.set(None);
+        node.egress.process.replace(None);
         if node.is_ending() {
             return;
         }
@@ -135,7 +135,7 @@ fn start(node: &Node) -> io::Result<(Running, UnixStream)> {
     let mut command = this_program(EGRESS_COMMAND);
     command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::inherit());
     let (running, _) = node.children.start(command)?;
-    node.egress.pid.set(Some(running.pid));
+    node.egress.process.replace(Some((running.pid, Rc::new(ours.try_clone()?.into()))));
     ours.set_nonblocking(true)?;
     Ok((running, UnixStream::from_std(ours)?))
 }
