@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::common::{Done, binary};
+use crate::common::{Done, binary, finish, tombolo};
 use crate::world::{App, Node, path, runs, signal, try_get};
 
 const ON: &str = "http * /web/*";
@@ -282,6 +282,25 @@ fn a_node_killed_in_the_middle_of_a_replacement_comes_back_with_what_it_served()
         node.until("nobody is left", || !relatives.iter().chain([&node.pid()]).any(|pid| runs(*pid)));
         node = node.again();
         node.serves("/web/", "1");
+    }
+}
+
+#[test]
+fn a_node_told_to_end_while_its_program_is_replaced_ends_in_good_order() {
+    let node = serving(&[]);
+    let before = children(&node);
+    signal(node.pid(), "USR2");
+    node.until("the program was replaced", || upgrades(&node) == 1);
+    let all = [before, children(&node)].concat();
+    assert_eq!(node.stop(), Some(0));
+    assert!(!all.iter().any(|pid| runs(*pid)));
+}
+
+#[test]
+fn what_is_no_estate_is_refused() {
+    for (handover, why) in [("none", "it is no number"), ("0", "EOF"), ("999", "No such file")] {
+        let mut command = tombolo(["node", "--state", "/nonexistent"]);
+        finish(command.env("TOMBOLO_HANDOVER", handover), b"").exits(125).says("TOMBOLO_HANDOVER").says(why);
     }
 }
 

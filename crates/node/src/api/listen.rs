@@ -43,12 +43,21 @@ impl<L> Entrance<L> {
     }
 }
 
+/// Where the API is asked.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    /// By this machine's user and root.
+    pub(crate) own: Listener,
+    /// By programs, if anywhere.
+    pub(crate) api: Option<Listener>,
+    /// By the page, if anywhere.
+    pub(crate) page: Option<Listener>,
+}
+
 /// Opens all doors; the future serves them. With it comes where the page is, if anywhere.
 pub(crate) fn listen(
     node: &Rc<Node>,
-    own: Listener,
-    api: Option<Listener>,
-    page: Option<Listener>,
+    Doors { own, api, page }: Doors,
 ) -> io::Result<(impl Future<Output = ()> + use<>, Option<SocketAddr>)> {
     let own = Entrance::new(socket(&own)?, Door::Socket);
     let api = api.map(|listener| tcp(&listener, Door::Api)).transpose()?;

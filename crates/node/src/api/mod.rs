@@ -43,7 +43,7 @@ use crate::supervise::Node;
 use caller::Caller;
 use error::ApiError;
 use listen::Door;
-pub(crate) use listen::listen;
+pub(crate) use listen::{Doors, listen};
 pub use openapi::document;
 
 /// From a request's first byte to the end of its head.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tombolo_gateway::wire::Order;
 use tombolo_listen::{Inherited, ListenError};
 
@@ -18,10 +18,10 @@ use super::node::{Node, Options, Parts};
 use super::notify::{keep_watchdog, notify};
 use super::sockets::{self, Named, Opened};
 use super::{certificates, egress, gateway, upgrade};
-use crate::api;
+use crate::api::{self, Doors};
 use crate::ceilings::{CeilingError, MachineCeiling};
 use crate::certificates::{CertificateError, read as read_certificates};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Recovered};
 use crate::disk::Artifacts;
 use crate::failpoint;
 use crate::reconcile::{Event, State};
@@ -84,73 +84,34 @@ pub fn run(
     mut estate: Option<Estate>,
     ready: impl FnOnce(&[String], Option<SocketAddr>),
 ) -> Result<Ended, StartError> {
-    options.dirs.make()?;
-    let lock = lock(&options, estate.as_mut())?;
-    // Each cell takes some, each connection to the API one.
-    tombolo_sandbox::raise_open_files();
-    let ceiling = MachineCeiling::read(&options.dirs.config)?;
-    let (db, recovered) = Db::open(&options.dirs.state)?;
-    let artifacts = Artifacts::open(options.dirs.state.join("artifacts"))?;
-    let next_cell = estate.as_ref().map_or(1, |estate| estate.left.next_cell);
-    let state = State::new(options.policy.clone(), db.apps()?).numbered_from(next_cell);
-    let certificates = read_certificates(&options.dirs.certificates(), &options.listen)?;
-    let opened = sockets::open(&options, found(estate.as_mut())?)?;
-    if opened.public.len() > HANDED_MAX {
-        return Err(StartError::Listeners(opened.public.len()));
-    }
-    clear_sockets(&options)?;
-
-    let Opened { public, own, api, page, kept } = opened;
-    let before = Before::new(estate.as_ref());
-    let parts = Parts { db, artifacts, ceiling, certificates, state, public, sockets: kept, lock, before };
+    let (parts, doors, recovered) = prepare(&options, estate.as_mut())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, async {
         let node = Node::new(options, parts);
         recovered.iter().for_each(|recovered| node.say(&recovered.to_string()));
         node.groups.trouble().iter().for_each(|trouble| node.say(&format!("control groups are {trouble}")));
-        let mut children = signal(SignalKind::child())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let hang_up = signal(SignalKind::hangup())?;
-        let upgrade = signal(SignalKind::user_defined2())?;
+        let mut ending = Ending {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
+        keep(&node)?;
         if let Some(estate) = estate {
-            // They were held back while the programs changed.
-            tombolo_sandbox::release_signals();
-            let relatives = Relatives::adopt(&node, estate)?;
-            failpoint("upgrade-entered");
-            tokio::task::spawn_local(relatives.see_off(Rc::clone(&node)));
+            succeed(&node, estate)?;
         }
-        let (api, page) = api::listen(&node, own, api, page)?;
-        tokio::task::spawn_local({
-            let node = Rc::clone(&node);
-            async move {
-                // Those that the program before has started may have ended in between.
-                node.children.reap();
-                while children.recv().await.is_some() {
-                    node.children.reap()
-                }
-            }
-        });
-        tokio::task::spawn_local(tick(Rc::clone(&node)));
-        tokio::task::spawn_local(gateway::keep(Rc::clone(&node)));
-        tokio::task::spawn_local(certificates::follow(Rc::clone(&node), hang_up));
-        tokio::task::spawn_local(egress::keep(Rc::clone(&node)));
-        tokio::task::spawn_local(upgrade::follow(Rc::clone(&node), upgrade));
+        let (api, page) = api::listen(&node, doors)?;
         let api = tokio::task::spawn_local(api);
         ready(&node.addresses, page);
         notify("READY=1");
         tokio::task::spawn_local(keep_watchdog());
         let successor = tokio::select! {
-            _ = terminate.recv() => None,
-            _ = interrupt.recv() => None,
+            () = ending.asked() => None,
             program = successor(&node) => Some(program),
         };
         api.abort();
         if let Some(program) = successor {
             tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                () = ending.asked() => {}
                 () = node.finish_calls() => {
                     notify("WATCHDOG=1");
                     failpoint("upgrade-leaving");
@@ -163,6 +124,80 @@ pub fn run(
         end(&node).await;
         Ok(Ended::Told)
     })
+}
+
+/// All that a node is made from, read and opened; where its API is asked; and what was wrong with its state.
+fn prepare(
+    options: &Options,
+    mut estate: Option<&mut Estate>,
+) -> Result<(Parts, Doors, Option<Recovered>), StartError> {
+    options.dirs.make()?;
+    let lock = lock(options, estate.as_deref_mut())?;
+    // Each cell takes some, each connection to the API one.
+    tombolo_sandbox::raise_open_files();
+    let ceiling = MachineCeiling::read(&options.dirs.config)?;
+    let (db, recovered) = Db::open(&options.dirs.state)?;
+    let artifacts = Artifacts::open(options.dirs.state.join("artifacts"))?;
+    let next_cell = estate.as_ref().map_or(1, |estate| estate.left.next_cell);
+    let state = State::new(options.policy.clone(), db.apps()?).numbered_from(next_cell);
+    let certificates = read_certificates(&options.dirs.certificates(), &options.listen)?;
+    let opened = sockets::open(options, found(estate.as_deref_mut())?)?;
+    let Opened { public, doors, kept: sockets } = opened;
+    if public.len() > HANDED_MAX {
+        return Err(StartError::Listeners(public.len()));
+    }
+    clear_sockets(options)?;
+    let before = Before::new(estate.as_deref());
+    let parts = Parts { db, artifacts, ceiling, certificates, state, public, sockets, lock, before };
+    Ok((parts, doors, recovered))
+}
+
+/// The signals that end a node.
+struct Ending {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ending {
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Begins all that goes on as long as the node does.
+fn keep(node: &Rc<Node>) -> io::Result<()> {
+    let mut children = signal(SignalKind::child())?;
+    let hang_up = signal(SignalKind::hangup())?;
+    let upgrade = signal(SignalKind::user_defined2())?;
+    tokio::task::spawn_local({
+        let node = Rc::clone(node);
+        async move {
+            // Those that the program before has started may have ended in between.
+            node.children.reap();
+            while children.recv().await.is_some() {
+                node.children.reap()
+            }
+        }
+    });
+    tokio::task::spawn_local(tick(Rc::clone(node)));
+    tokio::task::spawn_local(gateway::keep(Rc::clone(node)));
+    tokio::task::spawn_local(certificates::follow(Rc::clone(node), hang_up));
+    tokio::task::spawn_local(egress::keep(Rc::clone(node)));
+    tokio::task::spawn_local(upgrade::follow(Rc::clone(node), upgrade));
+    Ok(())
+}
+
+/// Takes over from the program before.
+fn succeed(node: &Rc<Node>, estate: Estate) -> io::Result<()> {
+    // They were held back while the programs changed.
+    tombolo_sandbox::release_signals();
+    let relatives = Relatives::adopt(node, estate)?;
+    failpoint("upgrade-entered");
+    tokio::task::spawn_local(relatives.see_off(Rc::clone(node)));
+    Ok(())
 }
 
 /// The program that is to take this one's place.

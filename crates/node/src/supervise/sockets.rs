@@ -14,6 +14,7 @@ use tombolo_sandbox::FDS_MAX;
 
 use super::node::Options;
 use super::notify::{notify, notify_with};
+use crate::api::Doors;
 use crate::public::Public;
 
 /// What the names begin with: others are those of a socket unit.
@@ -40,10 +41,7 @@ struct Wanted {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) public: Vec<(Public, Listener)>,
-    /// Of the API for this machine's user.
-    pub(super) own: Listener,
-    pub(super) api: Option<Listener>,
-    pub(super) page: Option<Listener>,
+    pub(super) doors: Doors,
     /// Another descriptor of each.
     pub(super) kept: Named<OwnedFd>,
 }
@@ -82,7 +80,7 @@ pub(super) fn open(options: &Options, before: Named<OwnedFd>) -> Result<Opened, 
     let own = next().ok_or(ListenError::NothingInherited)?;
     let api = options.api.and_then(|_| next());
     let page = options.admin.and_then(|_| next());
-    Ok(Opened { public, own, api, page, kept: kept.sockets })
+    Ok(Opened { public, doors: Doors { own, api, page }, kept: kept.sockets })
 }
 
 /// In the order in which they are opened.

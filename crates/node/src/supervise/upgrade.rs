@@ -53,6 +53,8 @@ pub(crate) enum UpgradeError {
     Start { program: PathBuf, source: io::Error },
     #[error("{} could not be this node: {why}", program.display())]
     Unfit { program: PathBuf, why: String },
+    #[error("the node has not what it needs to leave something to another program: {0}")]
+    Estate(io::Error),
     #[error("{} was changed while it was looked at; try again", .0.display())]
     Changed(PathBuf),
 }
@@ -78,6 +80,8 @@ impl Node {
             return Err(UpgradeError::Changed(program.to_owned()));
         }
         self.may_be_replaced()?;
+        // What cannot be put together now could not be left to it.
+        self.estate().map_err(UpgradeError::Estate)?;
         self.say(&format!("{} {} takes this program's place", program.display(), fit.version));
         self.before.failed.take();
         self.successor.send_replace(Some(program.to_owned()));
