@@ -186,6 +186,7 @@ fn what_has_begun_is_answered_by_those_who_began_it() {
     let node = serving(&[]);
     let app = App { wat: READS_ALL.into(), ..App::saying("slow", "http POST /slow/*", "") };
     node.apply(&app).exits(0);
+    node.until("one cell is left", || node.cells().len() == 1);
     let mut stream = TcpStream::connect(&node.address).expect("connected");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
     stream
