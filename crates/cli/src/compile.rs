@@ -1,9 +1,11 @@
 //! `tombolo compile`, and the compiler child that all compilation happens in.
 
+use std::io::{self, StdoutLock, Write};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use tombolo_engine::{EngineOptions, Target, class};
+use tombolo_node::failpoint;
 use tombolo_store::{Compiler, CompilerLimits, compiler_main};
 
 use crate::args::CompileArgs;
@@ -28,8 +30,24 @@ pub(crate) fn compile(args: &CompileArgs) -> Result<Exit, Failure> {
 
 /// The compiler child: standard input to standard output.
 pub(crate) fn child(arguments: &[String]) -> Exit {
-    let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout().lock());
-    Exit::Program(compiler_main(arguments, &mut input, &mut output, &mut std::io::stderr()))
+    failpoint("compiler-begun");
+    let (mut input, mut output) = (io::stdin().lock(), Answer(io::stdout().lock()));
+    Exit::Program(compiler_main(arguments, &mut input, &mut output, &mut io::stderr()))
+}
+
+/// The compiled code on its way out: a compiler may end in the middle of it.
+struct Answer(StdoutLock<'static>);
+
+impl Write for Answer {
+    fn write(&mut self, code: &[u8]) -> io::Result<usize> {
+        let written = self.0.write(code);
+        failpoint("compiler-answered");
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Writes beside the target and renames, so that a reader sees all or nothing.

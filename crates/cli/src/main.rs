@@ -52,6 +52,7 @@ fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Node(args) => match &args.command {
             None => node::node(&args),
             Some(NodeCommand::Status { node, json }) => remote::node_status(node, *json),
+            Some(NodeCommand::Upgrade { program, node }) => remote::upgrade(node, program.as_deref()),
         },
         Command::Apply(args) => remote::apply(&args),
         Command::Apps(args) => remote::apps(&args),

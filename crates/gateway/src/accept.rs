@@ -7,6 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -29,6 +32,9 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const STREAMS_MAX: u32 = 128;
 /// How long what has begun may go on when the gateway ends.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// How long a connection on which nothing is asked waits for one more request when the gateway ends: the client may have
+/// sent it before it could know.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
 
 /// A public listener, and how to speak there.
 #[derive(Clone)]
@@ -53,11 +59,6 @@ pub(crate) struct Worker {
 impl Worker {
     /// Serves as the worker at `index` until told to drain, and then until all that has begun is answered.
     pub(crate) async fn serve(mut self, index: usize, public: Vec<Public>, calls: OwnedFd) -> io::Result<()> {
-        // Nothing is answered before it is known where it goes.
-        tokio::select! {
-            _ = self.handed.changed() => {}
-            _ = self.drain.wait_for(|drain| *drain) => {}
-        }
         // What is being answered may call other apps, so calls are taken in until the end.
         let (table, pool, outbox) = (self.table.clone(), Rc::clone(&self.pool), Rc::clone(&self.outbox));
         tokio::task::spawn_local(Calls::new(calls)?.serve(table, pool, outbox));
@@ -117,12 +118,23 @@ struct Stay {
 }
 
 impl Stay {
-    /// Until the gateway ends or another needs the place.
+    /// Until the gateway has ended, but for the last requests, or another needs the place.
     async fn is_over(&mut self) {
+        let ends = async {
+            let _ = self.drain.wait_for(|drain| *drain).await;
+            tokio::time::sleep(LAST_REQUEST).await;
+        };
         tokio::select! {
             () = self.place.is_needed() => {}
-            _ = self.drain.wait_for(|drain| *drain) => {}
+            () = ends => {}
         }
+    }
+}
+
+/// Says with the answer that there is none to another request on this connection. HTTP/2 has its own words for that.
+fn say_goodbye<B>(answer: &mut Response<B>, version: Version) {
+    if version <= Version::HTTP_11 {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 
@@ -136,14 +148,14 @@ async fn connection(accepted: Accepted, tls: Option<Tls>, door: Door, stay: Stay
     }
 }
 
-async fn greet<T>(stream: T, tls: &Tls, door: Door, mut stay: Stay)
+async fn greet<T>(stream: T, tls: &Tls, door: Door, stay: Stay)
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let greeted = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
     let greeted = tokio::select! {
         greeted = greeted => greeted,
-        () = stay.is_over() => return,
+        () = stay.place.is_needed() => return,
     };
     if let Ok(Ok(stream)) = greeted {
         speak(stream, door, stay).await;
@@ -158,12 +170,17 @@ where
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).half_close(false);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
     let stream = TokioIo::new(Gathered::new(stream, Rc::clone(&door.outbox)));
-    let shared = Rc::new((door, Rc::clone(&stay.place)));
-    let service = service_fn(move |request| {
+    let shared = Rc::new((door, Rc::clone(&stay.place), stay.drain.clone()));
+    let service = service_fn(move |request: Request<Incoming>| {
         let shared = Rc::clone(&shared);
         async move {
-            let (door, place) = &*shared;
-            place.during(serve(door, request)).await
+            let (door, place, drain) = &*shared;
+            let version = request.version();
+            let mut answer = place.during(serve(door, request)).await;
+            if *drain.borrow() {
+                answer.iter_mut().for_each(|answer| say_goodbye(answer, version));
+            }
+            answer
         }
     });
     let mut connection = pin!(builder.serve_connection(stream, service));

@@ -49,12 +49,16 @@ pub fn run(node: UnixStream) -> Result<(), GatewayError> {
     let (stop, drain) = watch::channel(false);
     let handed = watch::Sender::new(vec![false; public.len()]);
     let gateway = Gateway { passages: Passages::default(), table: Current::default(), handed, tls, drain };
+    node.say(&Said::Ready { layers: serde_json::to_value(&layers).unwrap_or_default() })?;
+    // Without a table nobody could be answered: those who come before it wait in the kernel's queue.
+    if gateway.follow(&mut node, |order| matches!(order, Order::Table(_)))? == Followed::ToTheEnd {
+        return Ok(());
+    }
     let threads = (0..workers.max(1))
         .map(|index| gateway.start_worker(index, public.clone(), calls.try_clone()?))
         .collect::<io::Result<Vec<_>>>()?;
     drop((public, calls));
-    node.say(&Said::Ready { layers: serde_json::to_value(&layers).unwrap_or_default() })?;
-    gateway.follow(&mut node)?;
+    gateway.follow(&mut node, |_| false)?;
     let _ = stop.send(true);
     for thread in threads {
         thread.join().map_err(|_| io::Error::other("a worker panicked"))??;
@@ -95,6 +99,13 @@ impl Beginning {
     }
 }
 
+/// How far orders were followed.
+#[derive(Debug, PartialEq, Eq)]
+enum Followed {
+    ToTheLast,
+    ToTheEnd,
+}
+
 /// What the threads of a gateway share.
 struct Gateway {
     passages: Passages,
@@ -123,10 +134,11 @@ impl Gateway {
         })
     }
 
-    /// Does what the node orders until it is time to end.
-    fn follow(&self, node: &mut Node) -> Result<(), GatewayError> {
+    /// Does what the node orders, up to the first order that is `last` or until it is time to end.
+    fn follow(&self, node: &mut Node, last: impl Fn(&Order) -> bool) -> Result<Followed, GatewayError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         while let Some((order, descriptors)) = node.next()? {
+            let is_last = last(&order);
             match order {
                 Order::Cell { cell } => {
                     let passage = descriptors.into_iter().next().map(Passage::given);
@@ -139,13 +151,16 @@ impl Gateway {
                 Order::Certificates { owner, pems } => {
                     self.tls.get(&owner).map_or(Ok(()), |tls| tls.reload(&pems))?;
                 }
-                Order::Drain => return Ok(()),
+                Order::Drain => return Ok(Followed::ToTheEnd),
                 Order::Listen { .. } | Order::Calls | Order::Begin { .. } => {
                     return Err(GatewayError::Words("a second beginning".into()));
                 }
             }
+            if is_last {
+                return Ok(Followed::ToTheLast);
+            }
         }
-        Ok(())
+        Ok(Followed::ToTheEnd)
     }
 
     async fn replace(&self, table: &wire::Table) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -88,6 +89,16 @@ impl FromStr for ListenAddress {
     }
 }
 
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddress::Tcp(address) => address.fmt(f),
+            ListenAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+            ListenAddress::Systemd => f.write_str("systemd"),
+        }
+    }
+}
+
 impl Listener {
     /// Opens the sockets of `address` for `workers` threads.
     ///
@@ -140,6 +151,22 @@ impl Listener {
                 Listener { sockets: Sockets::Unix(socket.into()), address: "unix".to_owned() }
             }
         })
+    }
+
+    /// As [`bind`](Self::bind), from sockets that were opened before, by a program that is gone. Those that do not
+    /// listen there (any more) are closed; nothing is left if that are all of them.
+    pub fn opened(address: &ListenAddress, sockets: Vec<OwnedFd>) -> Vec<Listener> {
+        let sockets = sockets.into_iter().filter(|socket| listens_at(address, socket));
+        match address {
+            ListenAddress::Systemd => {
+                sockets.filter_map(|socket| Listener::given(vec![socket]).ok()).collect()
+            }
+            ListenAddress::Tcp(_) => Listener::given(sockets.collect()).into_iter().collect(),
+            ListenAddress::Unix(_) => {
+                let listener = Listener::given(sockets.collect()).into_iter();
+                listener.map(|listener| Listener { address: address.to_string(), ..listener }).collect()
+            }
+        }
     }
 
     /// Its sockets, to be given to another process.
@@ -232,6 +259,29 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
     }
     std::fs::remove_file(path)
         .map_err(|source| ListenError::Bind { address: format!("unix:{}", path.display()), source })
+}
+
+/// Whether this is a listening socket of that address, and leads anybody there.
+fn listens_at(address: &ListenAddress, socket: &OwnedFd) -> bool {
+    let listens = sockopt::socket_type(socket).is_ok_and(|kind| kind == SocketType::STREAM)
+        && sockopt::socket_acceptconn(socket).unwrap_or(false);
+    let Ok(actual) = rustix::net::getsockname(socket) else { return false };
+    listens
+        && match address {
+            ListenAddress::Systemd => true,
+            ListenAddress::Tcp(wanted) => SocketAddr::try_from(actual).is_ok_and(|actual| {
+                actual.ip() == wanted.ip() && (actual.port() == wanted.port() || wanted.port() == 0)
+            }),
+            // One whose file was removed is reached by nobody.
+            ListenAddress::Unix(path) => {
+                let is_there = path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket());
+                let actual = rustix::net::SocketAddrUnix::try_from(actual);
+                let is_same = actual.is_ok_and(|actual| {
+                    actual.path_bytes().is_some_and(|bytes| bytes == path.as_os_str().as_bytes())
+                });
+                is_there && is_same
+            }
+        }
 }
 
 fn inherited() -> Result<Vec<Listener>, ListenError> {

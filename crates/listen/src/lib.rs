@@ -8,6 +8,7 @@
 mod accept;
 mod bind;
 mod certificates;
+mod inherited;
 mod outbox;
 mod passage;
 mod tls;
@@ -15,6 +16,7 @@ mod tls;
 pub use accept::{Accepted, Socket, Stream};
 pub use bind::{ListenAddress, ListenError, Listener};
 pub use certificates::{TlsError, TlsFiles, TlsPems};
+pub use inherited::Inherited;
 pub use outbox::{Gathered, Outbox};
 pub use passage::Passage;
 pub use tls::Tls;

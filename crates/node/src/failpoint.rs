@@ -7,7 +7,7 @@
 const FOLDER: &str = "TOMBOLO_FAILPOINTS";
 
 /// The variable for a child of this process, where there are such points.
-pub(crate) fn for_child() -> Option<(&'static str, std::ffi::OsString)> {
+pub fn variable_for_child() -> Option<(&'static str, std::ffi::OsString)> {
     let folder = cfg!(debug_assertions).then(|| std::env::var_os(FOLDER)).flatten()?;
     Some((FOLDER, folder))
 }
@@ -19,7 +19,8 @@ pub fn failpoint(name: &str) {
     }
     let folder = std::env::var_os(FOLDER).map(std::path::PathBuf::from);
     if folder.is_some_and(|folder| std::fs::remove_file(folder.join(name)).is_ok()) {
-        // Not a signal: the first process of a namespace does not hear its own.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        // The first process of a namespace does not hear its own signals.
         std::process::abort();
     }
 }

@@ -31,6 +31,8 @@ mod volumes;
 pub mod wire;
 
 pub use certificates::CertificateError;
-pub use failpoint::failpoint;
+pub use failpoint::{failpoint, variable_for_child};
 pub use public::{Public, PublicError};
-pub use supervise::{Node, Options, StartError, run};
+pub use supervise::{
+    Ended, Estate, EstateError, Fit, Node, Options, Program, StartError, Successor, check, run,
+};

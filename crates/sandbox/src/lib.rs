@@ -23,6 +23,7 @@ mod lockdown;
 mod memory;
 mod open_files;
 mod probe;
+mod replace;
 mod requirement;
 mod threads;
 mod walls;
@@ -40,6 +41,7 @@ pub use lockdown::{Access, FileRule, Network, Policy, lock_down};
 pub use memory::give_back_memory;
 pub use open_files::raise_open_files;
 pub use probe::{probe, probe_fully};
+pub use replace::{release_signals, replace_program, take_over_fds};
 pub use requirement::{Requirement, RequirementError};
 #[doc(hidden)]
 pub use walls::Walls;

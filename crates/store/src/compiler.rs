@@ -57,6 +57,7 @@ impl Default for CompilerLimits {
 pub struct Compiler {
     program: PathBuf,
     prefix: Vec<OsString>,
+    variables: Vec<(OsString, OsString)>,
     limits: CompilerLimits,
 }
 
@@ -95,7 +96,18 @@ impl Compiler {
     /// A compiler that runs `program`, with `prefix` as its first arguments, which must end in
     /// [`compiler_main`](crate::compiler_main).
     pub fn new(program: PathBuf, prefix: Vec<OsString>, limits: CompilerLimits) -> Compiler {
-        Compiler { program, prefix, limits }
+        Compiler { program, prefix, variables: Vec::new(), limits }
+    }
+
+    /// With these variables in the compiler's environment, which has none of this process' own.
+    #[must_use]
+    pub fn with_variables<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Compiler
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        self.variables.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
     }
 
     /// A compiler that runs this very program as `program __compile …`, even if its file was replaced meanwhile.
@@ -132,6 +144,7 @@ impl Compiler {
             .args(&self.prefix)
             .args(arguments(options))
             .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env("RAYON_NUM_THREADS", threads().to_string())
             // The C library reserves 128 MiB of address space for each thread's heap otherwise.
             .env("MALLOC_ARENA_MAX", "1")

@@ -13,6 +13,8 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
+use http::Response;
+use http::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -67,9 +69,17 @@ impl Protocols {
         let outbox = Rc::clone(&door.worker.outbox);
         let io = Gathered::new(io, Rc::clone(&outbox));
         let io = TokioIo::new(Watched::new(io, Rc::clone(&watch)));
-        let (door, seen) = (Rc::new(door), Rc::clone(&watch));
+        let (door, seen, ends) = (Rc::new(door), Rc::clone(&watch), Rc::clone(&closing));
         let service = hyper::service::service_fn(move |request| {
-            path::serve(Rc::clone(&door), Rc::clone(&seen), request)
+            let (answer, ends) = (path::serve(Rc::clone(&door), Rc::clone(&seen), request), Rc::clone(&ends));
+            async move {
+                let mut answer = answer.await;
+                if ends.has_begun() && !is_http2 {
+                    // An answer that is there at once leaves no other moment to say so.
+                    answer.iter_mut().for_each(say_goodbye);
+                }
+                answer
+            }
         });
         if is_http2 {
             let connection = pin!(self.http2.serve_connection(io, service));
@@ -95,6 +105,11 @@ impl Protocols {
             .await;
         }
     }
+}
+
+/// Says with the answer that there is none to another request on this connection.
+fn say_goodbye<B>(answer: &mut Response<B>) {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// Tells every connection of a worker to end after the requests that it has.

@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 /// Keep the apps of many tenants running on this machine
 ///
 /// Works at once: state is kept in the XDG folders, or below /var/lib for root. Apps come with `tombolo apply`.
-/// SIGTERM and Ctrl-C let requests that have begun end; SIGHUP reads the certificates again.
+/// SIGTERM and Ctrl-C let requests that have begun end; SIGHUP reads the certificates again; SIGUSR2 does as `tombolo node
+/// upgrade`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct NodeArgs {
@@ -52,6 +53,10 @@ pub(crate) struct NodeArgs {
     /// How long a new revision is on trial: if it fails until then, the one before serves again
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = super::serve::duration)]
     pub(crate) trial: std::time::Duration,
+
+    /// Say whether this program could be a node with the other arguments, as one JSON object, and do nothing
+    #[arg(long, hide = true)]
+    pub(crate) check: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -63,6 +68,16 @@ pub(crate) enum NodeCommand {
         /// Print one JSON object instead of text
         #[arg(long)]
         json: bool,
+    },
+    /// Replace the node's program by the one that is in its place now, without an end of what it serves
+    ///
+    /// The new program is asked first whether it could be this node; if not, nothing changes. It then takes over the sockets and
+    /// starts processes of its own, and those before answer what they have begun. Nobody is refused a connection.
+    Upgrade {
+        /// Another program than the one in its place
+        program: Option<PathBuf>,
+        #[command(flatten)]
+        node: NodeAddress,
     },
 }
 

@@ -11,24 +11,50 @@ use std::path::PathBuf;
 use anyhow::Context;
 use tombolo_node::dirs::Dirs;
 use tombolo_node::reconcile::Policy;
-use tombolo_node::{Options, run};
+use tombolo_node::{Ended, Estate, Options, Program, Successor, check, run};
 
 use crate::args::NodeArgs;
 use crate::exit::{Exit, Failure};
 use crate::notice;
+use crate::remote::print;
 
 pub(crate) use cell::cell;
 pub(crate) use egress::egress;
 pub(crate) use gateway::gateway;
 pub(crate) use verify::verify;
 
-/// Runs a node until a signal says stop.
+/// Runs a node until a signal says stop, or until another program takes its place.
 ///
 /// # Errors
 /// Whatever keeps it from starting.
 pub(crate) fn node(args: &NodeArgs) -> Result<Exit, Failure> {
+    if args.check {
+        return print(&format!("{}\n", serde_json::to_string(&check(&options(args)?)?)?));
+    }
+    let mut estate = Estate::inherited()?;
+    let options = options(args)?;
+    let api = options.dirs.api_socket();
+    loop {
+        let ended = run(options.clone(), estate, |addresses, page| {
+            addresses.iter().for_each(|address| notice!("serving on {address}"));
+            if let Some(page) = page {
+                notice!("the page is at http://{page}/");
+            }
+            notice!("the API is at {}", api.display());
+        })?;
+        let Successor { program, estate: left } = match ended {
+            Ended::Told => return Ok(Exit::Program(0)),
+            Ended::Succeeded(successor) => *successor,
+        };
+        let (left, error) = left.leave_to(&program, &options.program.arguments);
+        notice!("{} cannot take this program's place: {error}; this one goes on", program.display());
+        estate = Some(left);
+    }
+}
+
+fn options(args: &NodeArgs) -> Result<Options, Failure> {
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    let options = Options {
+    Ok(Options {
         dirs: dirs(args)?,
         listen: args.listen.clone(),
         api: args.api,
@@ -36,16 +62,11 @@ pub(crate) fn node(args: &NodeArgs) -> Result<Exit, Failure> {
         workers: args.workers.unwrap_or_else(processors),
         cell_memory_bytes: args.memory.bytes(),
         policy: Policy { trial: args.trial, ..Policy::default() },
-    };
-    let api = options.dirs.api_socket();
-    run(options, |addresses, page| {
-        addresses.iter().for_each(|address| notice!("serving on {address}"));
-        if let Some(page) = page {
-            notice!("the page is at http://{page}/");
-        }
-        notice!("the API is at {}", api.display());
-    })?;
-    Ok(Exit::Program(0))
+        program: Program {
+            path: std::env::current_exe().context("where this program is")?,
+            arguments: std::env::args_os().skip(1).collect(),
+        },
+    })
 }
 
 fn dirs(args: &NodeArgs) -> Result<Dirs, Failure> {

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use tombolo_engine::{ArtifactInfo, Engine, EngineOptions, Entry, Pooling, class};
-use tombolo_node::failpoint;
 use tombolo_node::wire::{Verified, VerifyArtifact, VerifyOrder};
+use tombolo_node::{failpoint, variable_for_child};
 use tombolo_store::{
     Artifact, CacheKey, CompileFailed, CompiledCache, Compiler, CompilerLimits, PrepareError, prepare,
 };
@@ -80,7 +80,7 @@ fn compile(order: &VerifyOrder, program: &Program, options: &EngineOptions) -> R
         target: None,
     };
     let artifact = Artifact { bytes: &program.bytes, kind: program.info.kind, key: &key };
-    let compiler = Compiler::this_program(CompilerLimits::default());
+    let compiler = Compiler::this_program(CompilerLimits::default()).with_variables(variable_for_child());
     let prepared = prepare(Some(&cache), &compiler, artifact, engine.options()).map_err(unfit)?;
     if cache.lookup(&key).code.is_some() {
         return Ok(());

@@ -4,6 +4,7 @@ mod apply;
 mod events;
 mod show;
 mod suggest;
+mod upgrade;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::exit::{Exit, Failure};
 pub(crate) use apply::apply;
 pub(crate) use events::{events, explain};
 pub(crate) use suggest::suggest;
+pub(crate) use upgrade::upgrade;
 
 /// Where the machine's own node is asked, by those who have none.
 const MACHINE_SOCKET: &str = "/run/tombolo/api.sock";

@@ -176,10 +176,13 @@ fn systemd_is_told_when_the_node_is_ready_alive_and_ending() {
     command.arg(folder.path().join("state")).arg("--runtime").arg(folder.path().join("run"));
     let node = command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "100000").env("HOME", folder.path());
     let mut node = node.stderr(std::process::Stdio::null()).spawn().expect("it starts");
-    let hear = || {
+    let hear = || loop {
         let mut state = [0; 64];
         let length = socket.recv(&mut state).expect("a state");
-        String::from_utf8_lossy(&state[..length]).into_owned()
+        let state = String::from_utf8_lossy(&state[..length]).into_owned();
+        if !state.starts_with("FDSTORE") {
+            break state;
+        }
     };
     assert_eq!(hear(), "READY=1");
     assert_eq!([hear(), hear(), hear()], ["WATCHDOG=1"; 3]);

@@ -9,11 +9,13 @@ use crate::world::{App, Node, runs, signal};
 const ON: &str = "http * /web/*";
 
 /// Every point, with whether the process that ends there is the node itself.
-const POINTS: [(&str, bool); 12] = [
+const POINTS: [(&str, bool); 14] = [
     ("artifact-arrived", true),
     ("deploy-checked", true),
     ("deploy-written", true),
     ("verify-begun", false),
+    ("compiler-begun", false),
+    ("compiler-answered", false),
     ("verify-done", false),
     ("cell-wanted", true),
     ("cell-ordered", false),

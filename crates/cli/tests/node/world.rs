@@ -129,7 +129,7 @@ impl Node {
         Node::spawn(command, folder, address, more, disk, binary)
     }
 
-    fn spawn(
+    pub(crate) fn spawn(
         mut command: std::process::Command,
         folder: TempDir,
         address: &str,
@@ -176,6 +176,13 @@ impl Node {
         let address = self.address.clone();
         let disk = self.disk.take();
         Node::start_in(folder, &address, &more, disk, self.binary)
+    }
+
+    /// Kills it; what it leaves on the disk.
+    pub(crate) fn kill(mut self) -> TempDir {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        std::mem::replace(&mut self.folder, TempDir::new().expect("a temporary folder"))
     }
 
     /// Lets the next process that comes to this point end there.
@@ -426,6 +433,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
         "TERM" => rustix::process::Signal::TERM,
         "STOP" => rustix::process::Signal::STOP,
         "HUP" => rustix::process::Signal::HUP,
+        "USR2" => rustix::process::Signal::USR2,
         _ => rustix::process::Signal::KILL,
     };
     // It may be gone already.

@@ -35,6 +35,8 @@ pub(super) struct Known {
     /// The only tenant that is seen, if there is only one.
     pub(super) tenant: Option<Name>,
     pub(super) role: Role,
+    /// Whether it is the node's own user or root, on this machine.
+    pub(super) is_owner: bool,
 }
 
 impl Caller {
@@ -59,10 +61,11 @@ impl Caller {
         let Some(header) = request.headers().get(AUTHORIZATION) else {
             return match self {
                 Caller::Owner { uid } => {
-                    Ok(Known { by: format!("user {uid}"), tenant: None, role: Role::Admin })
+                    Ok(Known { by: format!("user {uid}"), tenant: None, role: Role::Admin, is_owner: true })
                 }
                 Caller::Visitor if looks => {
-                    Ok(Known { by: "a visitor".to_owned(), tenant: None, role: Role::Read })
+                    let by = "a visitor".to_owned();
+                    Ok(Known { by, tenant: None, role: Role::Read, is_owner: false })
                 }
                 Caller::Anybody | Caller::Visitor => {
                     Err(unauthorized("a token is needed: `tombolo token create`"))
@@ -76,7 +79,8 @@ impl Caller {
         let by = format!("{}, for {} of {}", token_name(token), bearer.role, bearer.tenant);
         if allows(&bearer, route, parts) || self == Caller::Visitor && looks {
             let sees_all = bearer.role == Role::Admin || self == Caller::Visitor;
-            return Ok(Known { by, tenant: (!sees_all).then_some(bearer.tenant), role: bearer.role });
+            let tenant = (!sees_all).then_some(bearer.tenant);
+            return Ok(Known { by, tenant, role: bearer.role, is_owner: false });
         }
         let denied = AuditEvent {
             by: Some(by),

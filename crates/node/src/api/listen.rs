@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tombolo_listen::{Listener, Socket};
 
 use super::caller::Caller;
 use super::serve;
@@ -43,11 +43,25 @@ impl<L> Entrance<L> {
     }
 }
 
+/// Where the API is asked.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    /// By this machine's user and root.
+    pub(crate) own: Listener,
+    /// By programs, if anywhere.
+    pub(crate) api: Option<Listener>,
+    /// By the page, if anywhere.
+    pub(crate) page: Option<Listener>,
+}
+
 /// Opens all doors; the future serves them. With it comes where the page is, if anywhere.
-pub(crate) fn listen(node: &Rc<Node>) -> io::Result<(impl Future<Output = ()> + use<>, Option<SocketAddr>)> {
-    let own = Entrance::new(socket(node)?, Door::Socket);
-    let api = node.options.api.map(|address| tcp(address, Door::Api)).transpose()?;
-    let page = node.options.admin.map(|address| tcp(address, Door::Page)).transpose()?;
+pub(crate) fn listen(
+    node: &Rc<Node>,
+    Doors { own, api, page }: Doors,
+) -> io::Result<(impl Future<Output = ()> + use<>, Option<SocketAddr>)> {
+    let own = Entrance::new(socket(&own)?, Door::Socket);
+    let api = api.map(|listener| tcp(&listener, Door::Api)).transpose()?;
+    let page = page.map(|listener| tcp(&listener, Door::Page)).transpose()?;
     let shown = page.as_ref().and_then(|page| match page.door {
         Door::Page(address) => Some(address),
         _ => None,
@@ -96,24 +110,21 @@ async fn enter<L, S>(
     }
 }
 
-fn socket(node: &Node) -> io::Result<UnixListener> {
-    let path = node.options.dirs.api_socket();
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+fn socket(listener: &Listener) -> io::Result<UnixListener> {
+    match listener.for_worker(0)? {
+        Socket::Unix(listener) => Ok(listener),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
     }
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let listener = UnixListener::bind(&path).map_err(named)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
 
-fn tcp(address: SocketAddr, door: fn(SocketAddr) -> Door) -> io::Result<Entrance<TcpListener>> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
-    let listener = std::net::TcpListener::bind(address).map_err(named)?;
-    listener.set_nonblocking(true)?;
-    let actual = listener.local_addr()?;
-    Ok(Entrance::new(TcpListener::from_std(listener)?, door(actual)))
+fn tcp(listener: &Listener, door: fn(SocketAddr) -> Door) -> io::Result<Entrance<TcpListener>> {
+    match listener.for_worker(0)? {
+        Socket::Tcp(listener) => {
+            let actual = listener.local_addr()?;
+            Ok(Entrance::new(listener, door(actual)))
+        }
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
 }
 
 /// The node's own user, and root.

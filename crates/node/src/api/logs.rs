@@ -1,6 +1,7 @@
 //! Lines of an app's log.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -26,7 +27,7 @@ pub(super) async fn get(call: Call) -> Result<Raw, ApiError> {
     }
     // Lines are shared on this thread alone, bodies may go to others: a task of this thread hands copies over.
     let (sender, receiver) = tokio::sync::mpsc::channel::<String>(64);
-    tokio::task::spawn_local(follow(app.app.to_string(), last, more, sender));
+    tokio::task::spawn_local(follow(app.app.to_string(), last, more, sender, call.node.leaving()));
     let frames = futures::stream::unfold(receiver, |mut receiver| async move {
         let line = receiver.recv().await?;
         Some((Ok::<_, Infallible>(Frame::data(Bytes::from(line))), receiver))
@@ -39,6 +40,7 @@ async fn follow(
     last: String,
     mut more: tokio::sync::broadcast::Receiver<Rc<str>>,
     to: tokio::sync::mpsc::Sender<String>,
+    mut leaving: tokio::sync::watch::Receiver<Option<PathBuf>>,
 ) {
     let mut next = last;
     loop {
@@ -48,6 +50,7 @@ async fn follow(
         let line = tokio::select! {
             line = more.recv() => line,
             () = to.closed() => return,
+            _ = leaving.wait_for(Option::is_some) => return,
         };
         match line {
             Ok(line) if is_of(&line, &app) => next = format!("{line}\n"),

@@ -1,5 +1,6 @@
 //! The node itself, and its tenants.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tombolo_spec::Ceiling;
@@ -9,10 +10,10 @@ use super::apps::tenant;
 use super::call::Call;
 use super::caller::Known;
 use super::routes::name;
-use super::types::{Asker, CellStatus, CreateToken, NodeStatus, Nothing, Tenant, Token};
+use super::types::{Asker, CellStatus, CreateToken, NodeStatus, Nothing, Tenant, Token, Upgrade, Upgraded};
 use crate::ceilings::MachineCeiling;
 use crate::db::{Bearer, UnknownRole, token_name};
-use crate::supervise::Node;
+use crate::supervise::{Node, UpgradeError};
 
 pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
     let node = &call.node;
@@ -20,6 +21,10 @@ pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
     let disk = rustix::fs::statvfs(state).map_err(|error| ApiError::internal(error.to_string()))?;
     Ok(NodeStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        program: node.options.program.path.display().to_string(),
+        upgrades: node.before.upgrades,
+        leaving: node.before.left(),
+        not_upgraded: node.before.failed.borrow().clone(),
         pid: std::process::id(),
         gateway: node.gateway_pid(),
         gateway_layers: node.gateway_layers(),
@@ -35,6 +40,19 @@ pub(super) async fn node(call: Call) -> Result<NodeStatus, ApiError> {
         apps: node.with_state(|state| state.apps().count()),
         cells: cells(node),
     })
+}
+
+pub(super) async fn upgrade(call: Call, upgrade: Upgrade) -> Result<Upgraded, ApiError> {
+    let program = Path::new(&upgrade.program);
+    if !call.caller.is_owner && program != call.node.options.program.path {
+        let why = "over the network a node is replaced by the program at its own path alone; put it there";
+        return Err(ApiError::forbidden(why));
+    }
+    let fit = call.node.upgrade(program).await.map_err(|error| match error {
+        UpgradeError::Ending | UpgradeError::Early(_) => ApiError::conflict(error.to_string()),
+        _ => ApiError::bad_request(error.to_string()),
+    })?;
+    Ok(Upgraded { version: fit.version, upgrades: call.node.before.upgrades + 1 })
 }
 
 fn cells(node: &Node) -> Vec<CellStatus> {
@@ -56,7 +74,7 @@ fn cells(node: &Node) -> Vec<CellStatus> {
 }
 
 pub(super) async fn caller(call: Call) -> Result<Asker, ApiError> {
-    let Known { by, tenant, role } = call.caller;
+    let Known { by, tenant, role, .. } = call.caller;
     Ok(Asker { by, tenant: tenant.map(|tenant| tenant.to_string()), role: role.to_string() })
 }
 

@@ -25,6 +25,7 @@ pub mod types;
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -42,11 +43,15 @@ use crate::supervise::Node;
 use caller::Caller;
 use error::ApiError;
 use listen::Door;
-pub(crate) use listen::listen;
+pub(crate) use listen::{Doors, listen};
 pub use openapi::document;
 
 /// From a request's first byte to the end of its head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long a connection on which nothing is asked waits for one more request when the node makes place for another program:
+/// the client may have sent it before it could know.
+const LAST_REQUEST: Duration = Duration::from_millis(250);
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 type Answer = Result<Response<Body>, ApiError>;
@@ -55,6 +60,8 @@ async fn serve<S>(node: Rc<Node>, door: Door, caller: Caller, stream: S, places:
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    // Held to the end: a node that makes place for another program waits for it.
+    let mut leaving = node.leaving();
     let Ok(_place) = places.acquire().await else { return };
     let service = service_fn(move |request| {
         let node = Rc::clone(&node);
@@ -64,7 +71,16 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let left = async {
+        let _ = leaving.wait_for(Option::is_some).await;
+        tokio::time::sleep(LAST_REQUEST).await;
+    };
     // How a connection ends is the client's affair.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = left => connection.as_mut().graceful_shutdown(),
+    }
     let _ = connection.await;
 }
 

@@ -18,7 +18,7 @@ use super::caller::Caller;
 use super::change::Change;
 use super::types::{
     AppStatus, Asker, AuditEvent, CreateToken, Deploy, Explanation, FunctionGrants, HistoryRow, NodeStatus,
-    Nothing, Outcome, Rollback, Stats, Tenant, Token,
+    Nothing, Outcome, Rollback, Stats, Tenant, Token, Upgrade, Upgraded,
 };
 use super::{Answer, ApiError, apps, artifacts, events, grants, invoke, logs, machine, openapi, stats};
 use crate::db::Role;
@@ -83,6 +83,8 @@ routes! {
         machine::caller => Asker;
     GET "/v1/node" Admin "The node, its cells and the kernel's walls around them"
         machine::node => NodeStatus;
+    POST "/v1/node/upgrade" Admin "Replace the node's program, once another one has shown that it could be this node"
+        machine::upgrade [Upgrade] => Upgraded;
     GET "/v1/tenants" Admin "The names of all tenants"
         machine::tenants => Vec<String>;
     PUT "/v1/tenants/{tenant}" Admin "Add a tenant, or give one another ceiling"

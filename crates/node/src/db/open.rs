@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Db, DbError, copies, schema};
 use crate::disk::Reserve;
@@ -48,6 +48,20 @@ impl Db {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Db {
+    /// Whether this program could open the database in `folder`, which may be in use, or make one there.
+    ///
+    /// # Errors
+    /// [`DbError`] when it is from a newer program, or cannot be read.
+    pub fn check(folder: &Path) -> Result<(), DbError> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Ok(());
+        }
+        schema::check(&Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
     }
 }
 

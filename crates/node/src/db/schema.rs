@@ -39,14 +39,24 @@ const STEPS: [&str; 2] = [
 ",
 ];
 
-/// Brings a database to the version that this program knows.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {
+/// Whether this program knows the version of a database, or one that comes after it.
+pub(super) fn check(connection: &Connection) -> Result<(), DbError> {
+    done(connection).map(drop)
+}
+
+/// The steps that a database has behind it.
+fn done(connection: &Connection) -> Result<usize, DbError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > known {
         return Err(DbError::Newer { found, known });
     }
-    let done = usize::try_from(found).map_err(|_| DbError::Foreign(format!("the version {found}")))?;
+    usize::try_from(found).map_err(|_| DbError::Foreign(format!("the version {found}")))
+}
+
+/// Brings a database to the version that this program knows.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), DbError> {
+    let done = done(connection)?;
     for (index, step) in STEPS.iter().enumerate().skip(done) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step)?;

@@ -78,6 +78,12 @@ impl App {
         wanted.into_iter().chain(self.good.filter(move |good| Some(*good) != wanted))
     }
 
+    /// True if nothing of it can serve, or what could has failed and is tried again later.
+    pub(super) fn is_in_vain(&self) -> bool {
+        let is_later = |revision| matches!(self.checks.get(&revision), Some(Check::Later { .. }));
+        self.trouble.is_some() || self.needed().all(is_later)
+    }
+
     /// The good revision failed: it is tried again later.
     pub(super) fn hold(&mut self, reason: String, now: Time) {
         let trouble =

@@ -40,6 +40,14 @@ impl Home {
         cell.plan.get(app).copied()
     }
 
+    /// Whether each app has a cell here that is ready for requests, or has shown why not.
+    pub(super) fn is_prepared(&self) -> bool {
+        let ready = self.routed().and_then(|cell| self.cells.get(&cell));
+        let is_ready = |app: &Name| ready.is_some_and(|cell| cell.plan.contains_key(app));
+        let failed = self.backoff.failures > 0;
+        self.apps.iter().all(|(name, app)| failed || is_ready(name) || app.is_in_vain())
+    }
+
     /// The app of which a revision is being tried.
     pub fn on_trial(&self) -> Option<&Name> {
         self.trial.as_ref().map(|(app, _)| app)

@@ -20,6 +20,10 @@ impl Routes {
         self.confirmed = false;
     }
 
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
     pub(super) fn cell(&self, app: &AppId) -> Option<CellId> {
         self.table.get(app).copied()
     }

@@ -80,6 +80,27 @@ impl State {
         }
     }
 
+    /// The same with cells numbered from here on: the program before this one has used the numbers below.
+    #[must_use]
+    pub fn numbered_from(self, next_cell: u64) -> State {
+        State { next_cell: next_cell.max(1), ..self }
+    }
+
+    /// A number that no cell has had.
+    pub fn next_cell(&self) -> u64 {
+        self.next_cell
+    }
+
+    /// Whether each app has a cell that is ready for requests, or has shown why not.
+    pub fn is_prepared(&self) -> bool {
+        self.homes.values().all(Home::is_prepared)
+    }
+
+    /// Whether the gateway has confirmed the table as it should be.
+    pub fn is_routed(&self) -> bool {
+        self.routes.is_confirmed()
+    }
+
     /// All apps.
     pub fn apps(&self) -> impl Iterator<Item = (AppId, &App)> {
         self.homes.iter().flat_map(|(id, home)| home.apps.iter().map(|(name, app)| (id.app_id(name), app)))

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::rc::Rc;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::sync::Mutex;
 use tombolo_listen::Passage;
 use tombolo_sandbox::send_fds;
 use tombolo_spec::{Name, Observed};
 
-use super::children::{Running, channel, how, this_program};
+use super::children::{Running, Writer, channel, how, this_program};
+use super::estate::{CellRelative, Descriptors, Relative};
 use super::groups::Group;
 use super::node::Node;
 use crate::audit::AuditEvent;
@@ -43,7 +43,10 @@ pub(super) struct CellProcess {
     pub(super) failures: RefCell<BTreeMap<String, Option<u32>>>,
     failed: RefCell<Option<(Option<String>, String)>>,
     is_draining: Cell<bool>,
-    orders: Mutex<OwnedWriteHalf>,
+    /// Its socket to the node, and what it writes into, for the program after this one.
+    channel: OwnedFd,
+    log: OwnedFd,
+    orders: Mutex<Writer>,
 }
 
 /// Where a cell listens for the node.
@@ -110,6 +113,9 @@ impl CellProcess {
         }
         let text = serde_json::to_string(order).map_err(io::Error::from)?;
         ours.set_nonblocking(true)?;
+        let log = streams.stderr.ok_or(io::ErrorKind::BrokenPipe)?;
+        let lines = tokio::net::unix::pipe::Receiver::from_owned_fd(log.try_clone()?)?;
+        let channel = OwnedFd::from(ours.try_clone()?);
         let (said, orders) = tokio::net::UnixStream::from_std(ours)?.into_split();
         let process = Rc::new(CellProcess {
             pid: running.pid,
@@ -124,12 +130,11 @@ impl CellProcess {
             ),
             failed: RefCell::default(),
             is_draining: Cell::new(false),
-            orders: Mutex::new(orders),
+            channel,
+            log,
+            orders: Mutex::new(Writer::new(orders)),
         });
-        if let Some(log) = streams.stderr {
-            let log = tokio::net::unix::pipe::Receiver::from_owned_fd(log)?;
-            tokio::task::spawn_local(Rc::clone(&process).read_log(Rc::clone(node), cell, log));
-        }
+        tokio::task::spawn_local(Rc::clone(&process).read_log(Rc::clone(node), cell, lines));
         process.say(text);
         tokio::task::spawn_local(Rc::clone(&process).listen(Rc::clone(node), cell, said, running));
         Ok(process)
@@ -140,6 +145,13 @@ impl CellProcess {
         let mut all = observe::ask(&self.sockets.admin).await;
         all.retain(|observed| self.functions.contains(&observed.function));
         all
+    }
+
+    /// What the program after this one needs, to let it go.
+    pub(super) fn leave(&self, cell: CellId, descriptors: &mut Descriptors) -> io::Result<CellRelative> {
+        let process = Relative { pid: self.pid, channel: descriptors.add(&self.channel)? };
+        let log = descriptors.add(&self.log)?;
+        Ok(CellRelative { cell: cell.0, tenant: self.tenant.clone(), process, log })
     }
 
     /// Asks it to answer what has begun and end.
@@ -160,7 +172,7 @@ impl CellProcess {
         let process = Rc::clone(self);
         line.push('\n');
         tokio::task::spawn_local(async move {
-            let _ = process.orders.lock().await.write_all(line.as_bytes()).await;
+            let _ = process.orders.lock().await.write(line.as_bytes(), &[]).await;
         });
     }
 

@@ -4,7 +4,7 @@
 //! The node keeps both the grants and the broker's end of each cell's socket, so that a new broker goes on where the
 //! last one was.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -33,7 +33,7 @@ pub(super) struct Egress {
     cells: RefCell<BTreeMap<CellId, Rc<Member>>>,
     joined: Notify,
     ended: Notify,
-    pid: Cell<Option<u32>>,
+    process: RefCell<Option<(u32, Rc<OwnedFd>)>>,
 }
 
 /// A cell, as the broker is to know it.
@@ -98,9 +98,9 @@ impl Egress {
         self.ended.notify_one();
     }
 
-    /// The broker's process, if it runs.
-    pub(super) fn pid(&self) -> Option<u32> {
-        self.pid.get()
+    /// The broker's process, if it runs, with its socket to the node for the program after this one.
+    pub(super) fn process(&self) -> Option<(u32, Rc<OwnedFd>)> {
+        self.process.borrow().clone()
     }
 
     /// The first cell after this one.
@@ -123,7 +123,7 @@ pub(super) async fn keep(node: Rc<Node>) {
     let life = async || {
         let (running, socket) = start(&node)?;
         let why = serve(&node, running, socket).await;
-        node.egress.pid.set(None);
+        node.egress.process.replace(None);
         Ok(why)
     };
     again_and_again(&node, "the egress", life).await;
@@ -134,10 +134,9 @@ fn start(node: &Node) -> io::Result<(Running, UnixStream)> {
     let mut command = this_program(EGRESS_COMMAND);
     command.stdin(theirs).stdout(Stdio::null()).stderr(Stdio::inherit());
     let (running, _) = node.children.start(command)?;
+    node.egress.process.replace(Some((running.pid, Rc::new(ours.try_clone()?.into()))));
     ours.set_nonblocking(true)?;
-    let socket = UnixStream::from_std(ours)?;
-    node.egress.pid.set(Some(running.pid));
-    Ok((running, socket))
+    Ok((running, UnixStream::from_std(ours)?))
 }
 
 /// Tells the broker of each cell, those to come too, and how names are resolved, until it ends; how it did.

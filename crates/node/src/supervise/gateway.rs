@@ -7,16 +7,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 use std::rc::Rc;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc;
 use tombolo_gateway::wire::{Order, Said};
 use tombolo_listen::Passage;
-use tombolo_sandbox::send_fds;
 
 use super::again::again_and_again;
-use super::children::{Running, channel, how, this_program};
+use super::children::{Running, Writer, channel, how, this_program};
 use super::node::Node;
 use crate::reconcile::Event;
 use crate::wire::GATEWAY_COMMAND;
@@ -24,8 +22,13 @@ use crate::wire::GATEWAY_COMMAND;
 /// The longest line that a gateway says.
 const SAID_BYTES_MAX: u64 = 64 << 10;
 
-/// Keeps a gateway running until the node ends.
+/// Keeps a gateway running until the node ends, from when the one of the program before is to go.
 pub(super) async fn keep(node: Rc<Node>) {
+    if !node.before.is_our_turn() {
+        // Nothing else tells the reconciler that it is time to begin.
+        node.tell(Event::Tick);
+        node.until(|| node.before.is_our_turn() || node.is_ending()).await;
+    }
     let life = async || {
         let (running, socket) = start(&node)?;
         let why = serve(&node, running, socket).await;
@@ -40,6 +43,8 @@ pub(super) async fn keep(node: Rc<Node>) {
 pub(super) struct Gateway {
     pub(super) pid: u32,
     pub(super) layers: RefCell<serde_json::Value>,
+    /// Its socket to the node, for the program after this one.
+    pub(super) channel: OwnedFd,
     /// The cells whose passages it was given.
     reached: RefCell<BTreeSet<u64>>,
     orders: mpsc::UnboundedSender<(Order, Vec<OwnedFd>)>,
@@ -78,11 +83,15 @@ async fn serve(node: &Rc<Node>, running: Running, socket: UnixStream) -> String 
     if let Err(error) = begin(node, &orders) {
         return format!("it cannot be given its sockets: {error}");
     }
+    let channel = match socket.as_fd().try_clone_to_owned() {
+        Ok(channel) => channel,
+        Err(error) => return format!("its socket cannot be kept: {error}"),
+    };
     let (pid, ended) = (running.pid, running.ended);
     let (layers, reached) = (RefCell::default(), RefCell::default());
-    node.gateway.replace(Some(Gateway { pid, layers, reached, orders }));
+    node.gateway.replace(Some(Gateway { pid, layers, channel, reached, orders }));
     let (said, socket) = socket.into_split();
-    let writer = tokio::task::spawn_local(write(waiting, socket));
+    let writer = tokio::task::spawn_local(write(waiting, Writer::new(socket)));
     node.tell(Event::GatewayStarted);
     let mut said = BufReader::new(said);
     let mut line = Vec::new();
@@ -124,19 +133,11 @@ fn begin(node: &Node, orders: &mpsc::UnboundedSender<(Order, Vec<OwnedFd>)>) -> 
 }
 
 /// Orders leave one after the other; a gateway that does not read is one that is gone.
-async fn write(mut waiting: mpsc::UnboundedReceiver<(Order, Vec<OwnedFd>)>, mut socket: OwnedWriteHalf) {
+async fn write(mut waiting: mpsc::UnboundedReceiver<(Order, Vec<OwnedFd>)>, mut socket: Writer) {
     while let Some((order, descriptors)) = waiting.recv().await {
         let Ok(mut line) = serde_json::to_vec(&order) else { continue };
         line.push(b'\n');
-        let written = match descriptors.as_slice() {
-            [] => socket.write_all(&line).await,
-            descriptors => {
-                let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-                let socket: &UnixStream = socket.as_ref();
-                socket.async_io(Interest::WRITABLE, || send_fds(socket, &line, &descriptors)).await
-            }
-        };
-        if written.is_err() {
+        if socket.write(&line, &descriptors).await.is_err() {
             return;
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until};
+use tombolo_spec::Name;
 
 use super::cell::CellProcess;
 use super::node::Node;
@@ -39,32 +40,40 @@ impl Pace {
     }
 }
 
+/// Reads what a cell of this tenant writes, until its end.
+pub(super) async fn read(node: &Node, tenant: &Name, log: pipe::Receiver, look: impl Fn(&str)) {
+    let mut log = BufReader::new(log);
+    let mut line = Vec::new();
+    let mut pace = Pace { since: Instant::now(), bytes: 0 };
+    loop {
+        line.clear();
+        let mut bounded = (&mut log).take(LINE_BYTES_MAX as u64);
+        match bounded.read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        pace.took(line.len()).await;
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        match AuditEvent::refused(tenant, text).and_then(|refused| node.record_event(refused)) {
+            Some(id) => node.logs.borrow_mut().add(tenant, &named(text, &id)),
+            None => node.logs.borrow_mut().add(tenant, text),
+        }
+        look(text);
+    }
+}
+
 impl CellProcess {
     /// Reads what the cell writes, until its end.
     pub(super) async fn read_log(self: Rc<Self>, node: Rc<Node>, cell: CellId, log: pipe::Receiver) {
-        let mut log = BufReader::new(log);
-        let mut line = Vec::new();
-        let mut pace = Pace { since: Instant::now(), bytes: 0 };
-        loop {
-            line.clear();
-            let mut bounded = (&mut log).take(LINE_BYTES_MAX as u64);
-            match bounded.read_until(b'\n', &mut line).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-            pace.took(line.len()).await;
-            let text = String::from_utf8_lossy(&line);
-            let text = text.trim_end();
-            match AuditEvent::refused(&self.tenant, text).and_then(|refused| node.record_event(refused)) {
-                Some(id) => node.logs.borrow_mut().add(&self.tenant, &named(text, &id)),
-                None => node.logs.borrow_mut().add(&self.tenant, text),
-            }
-            if let Some((app, reason)) = self.judge(text)
+        let look = |line: &str| {
+            if let Some((app, reason)) = self.judge(line)
                 && node.is_on_trial(&self.tenant, app)
             {
                 node.tell(Event::Unwell { cell, reason });
             }
-        }
+        };
+        read(&node, &self.tenant, log, look).await;
     }
 
     /// Whether a line shows that an app answers nobody.

@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
@@ -12,12 +14,14 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tombolo_listen::Listener;
 use tombolo_spec::{Ceiling, Isolation, Name, Observed};
 
+use super::before::Before;
 use super::calls::Calls;
 use super::cell::CellProcess;
 use super::children::Children;
 use super::egress::Egress;
 use super::gateway::Gateway;
 use super::groups::Groups;
+use super::sockets::Named;
 use crate::audit::{Audit, AuditEvent, Recorded};
 use crate::ceilings::MachineCeiling;
 use crate::certificates::Certificates;
@@ -47,6 +51,17 @@ pub struct Options {
     pub cell_memory_bytes: u64,
     /// Bounds of time and number.
     pub policy: Policy,
+    /// What runs as this node.
+    pub program: Program,
+}
+
+/// A program with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Where its file was when it started; there may be another one by now.
+    pub path: PathBuf,
+    /// After its name.
+    pub arguments: Vec<OsString>,
 }
 
 /// Verifications at the same time; each may compile.
@@ -66,6 +81,12 @@ pub struct Node {
     /// The public addresses in use, for people.
     pub(crate) addresses: Vec<String>,
     pub(super) public: Vec<(Public, Listener)>,
+    /// All listening sockets, and the lock of the state folder, for the program after this one.
+    pub(super) sockets: Named<OwnedFd>,
+    pub(super) lock: OwnedFd,
+    pub(crate) before: Before,
+    /// The program that is to take this one's place. Who listens wants to be heard out before.
+    pub(super) successor: watch::Sender<Option<PathBuf>>,
     /// Those in use.
     pub(super) certificates: RefCell<Certificates>,
     /// Grows with each event: who waits for something looks again.
@@ -86,18 +107,24 @@ pub struct Node {
     start: Instant,
 }
 
+/// What a node is made from.
+pub(super) struct Parts {
+    pub(super) db: Db,
+    pub(super) artifacts: Artifacts,
+    pub(super) ceiling: MachineCeiling,
+    pub(super) certificates: Certificates,
+    pub(super) state: State,
+    pub(super) public: Vec<(Public, Listener)>,
+    pub(super) sockets: Named<OwnedFd>,
+    pub(super) lock: OwnedFd,
+    pub(super) before: Before,
+}
+
 impl Node {
     /// # Errors
     /// When the process has no descriptors left.
-    pub(super) fn new(
-        options: Options,
-        db: Db,
-        artifacts: Artifacts,
-        ceiling: MachineCeiling,
-        public: Vec<(Public, Listener)>,
-        certificates: Certificates,
-        state: State,
-    ) -> io::Result<Rc<Node>> {
+    pub(super) fn new(options: Options, parts: Parts) -> io::Result<Rc<Node>> {
+        let Parts { db, artifacts, ceiling, certificates, state, public, sockets, lock, before } = parts;
         let audit = Audit::new(options.dirs.audit());
         Ok(Rc::new(Node {
             groups: Groups::new(&options),
@@ -110,6 +137,10 @@ impl Node {
             past: Past::default(),
             addresses: public.iter().map(|(public, listener)| public.at(listener)).collect(),
             public,
+            sockets,
+            lock,
+            before,
+            successor: watch::Sender::new(None),
             certificates: RefCell::new(certificates),
             changed: watch::Sender::new(0),
             state: RefCell::new(state),
@@ -141,7 +172,7 @@ impl Node {
             actions.into_iter().for_each(|action| self.act(action));
         }
         self.is_stepping.set(false);
-        self.changed.send_modify(|version| *version += 1);
+        self.look_again();
         self.timer.notify_one();
     }
 
@@ -202,6 +233,23 @@ impl Node {
 
     pub(super) fn begin_to_end(&self) {
         self.is_ending.set(true);
+        self.look_again();
+    }
+
+    /// Lets all who wait for something look again.
+    pub(super) fn look_again(&self) {
+        self.changed.send_modify(|version| *version += 1);
+    }
+
+    /// Waits for something that comes with an event.
+    pub(super) async fn until(&self, is: impl Fn() -> bool) {
+        let mut changed = self.changed.subscribe();
+        while !is() && changed.changed().await.is_ok() {}
+    }
+
+    /// Told when this program is to go. Whoever holds it is waited for, within bounds.
+    pub(crate) fn leaving(&self) -> watch::Receiver<Option<PathBuf>> {
+        self.successor.subscribe()
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -285,7 +333,7 @@ impl Node {
 
     /// The process that makes connections for cells, if it runs.
     pub(crate) fn egress_pid(&self) -> Option<u32> {
-        self.egress.pid()
+        self.egress.process().map(|(pid, _)| pid)
     }
 
     /// Says something to the operator.

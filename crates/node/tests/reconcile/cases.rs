@@ -186,6 +186,28 @@ fn after_a_start_the_apps_of_a_tenant_come_back_in_one_cell() {
 }
 
 #[test]
+fn a_node_whose_gateway_waits_is_prepared_once_each_app_has_a_cell_or_has_shown_why_not() {
+    let apps = [("a", 1, Some(1)), ("b", 1, Some(1))].map(|(name, wanted, good)| {
+        (app(name), Isolation::Tenant, App::new(Revision(wanted), good.map(Revision), BTreeMap::new()))
+    });
+    let state = State::new(Policy::default(), apps).numbered_from(7);
+    let mut node = Node { state, now: Time(0), actions: Vec::new() };
+    node.tell(Event::Tick).fit("a", 1);
+    assert!(!node.state.is_prepared(), "the other one is waited for");
+    let unfit = Unfit { reason: "no".into(), permanent: false };
+    node.tell(Event::Verified { app: app("b"), revision: Revision(1), outcome: Err(unfit) });
+    assert!(!node.state.is_prepared(), "the first has no cell yet");
+    let (cell, _) = node.started().expect("a cell was started");
+    assert_eq!(cell, CellId(7), "no number is used twice");
+    node.tell(Event::Ready { cell });
+    assert!(node.state.is_prepared());
+    assert!(!node.state.is_routed());
+    node.tell(Event::GatewayStarted).confirm();
+    assert!(node.state.is_routed());
+    assert_eq!((node.serving("a"), node.serving("b")), (Some(1), None));
+}
+
+#[test]
 fn an_app_that_cannot_come_back_does_not_keep_the_others_down() {
     let mut node = Node::with(&[("api", 1, Some(1)), ("web", 4, Some(4))]);
     let lost = Unfit { reason: "the artifact is corrupt".into(), permanent: true };

@@ -110,6 +110,18 @@ pub struct VolumeStatus {
 pub struct NodeStatus {
     /// The program's version.
     pub version: String,
+    /// Where its file was when it started.
+    #[serde(default)]
+    pub program: String,
+    /// How often the program was replaced without an end of the node's process.
+    #[serde(default)]
+    pub upgrades: u64,
+    /// Processes of the program before that still answer what they have begun.
+    #[serde(default)]
+    pub leaving: usize,
+    /// Why the program that was to take this one's place last does not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_upgraded: Option<String>,
     /// The node's process.
     pub pid: u32,
     /// The gateway's process, if it runs.
@@ -133,6 +145,23 @@ pub struct NodeStatus {
     pub apps: usize,
     /// Cells.
     pub cells: Vec<CellStatus>,
+}
+
+/// Another program for the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upgrade {
+    /// Its file. Over the network it can only be the one from which the node runs, or which took that one's place.
+    pub program: String,
+}
+
+/// A program that takes the place of the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Upgraded {
+    /// Its version.
+    pub version: String,
+    /// How often the program was replaced, this time included: the node says so once it is.
+    pub upgrades: u64,
 }
 
 /// A cell.
