@@ -10,9 +10,8 @@ use crate::pool::PoolSize;
 
 /// Stack that host functions may use below a guest on the same fiber.
 const HOST_STACK_BYTES: usize = 512 * 1024;
-/// Freed memories, tables and stacks are given back in batches of at most this: each batch is a system call, also where
-/// all of its pages stay. A small pool has smaller batches, as what waits in one cannot be used.
-const DECOMMIT_BATCH_MAX: usize = 32;
+/// Freed slots are given back to the kernel in batches of this.
+const DECOMMIT_BATCH: usize = 8;
 /// Bytes of a freed table that are cleared in place.
 const TABLE_KEEP_RESIDENT_BYTES: usize = 64 * 1024;
 
@@ -54,7 +53,7 @@ fn pooling(size: &PoolSize) -> PoolingAllocationConfig {
     pool.table_elements(size.table_elements_max);
     pool.linear_memory_keep_resident(size.keep_resident_bytes);
     pool.table_keep_resident(TABLE_KEEP_RESIDENT_BYTES);
-    pool.decommit_batch_size((size.slots as usize / 8).clamp(1, DECOMMIT_BATCH_MAX));
+    pool.decommit_batch_size(DECOMMIT_BATCH);
     pool.pagemap_scan(if size.pagemap_scan { Enabled::Auto } else { Enabled::No });
     pool
 }
