@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 use tombolo_listen::{Listener, Outbox, Passage, Tls, TlsError};
-use tombolo_sandbox::{Policy, SandboxError, lock_down};
+use tombolo_sandbox::{Policy, SandboxError, forget_startup_code, lock_down};
 
 use crate::accept::{Public, Worker};
 use crate::orders::Node;
@@ -58,6 +58,7 @@ pub fn run(node: UnixStream) -> Result<(), GatewayError> {
         .map(|index| gateway.start_worker(index, public.clone(), calls.try_clone()?))
         .collect::<io::Result<Vec<_>>>()?;
     drop((public, calls));
+    forget_startup_code();
     gateway.follow(&mut node, |_| false)?;
     let _ = stop.send(true);
     for thread in threads {

@@ -38,7 +38,7 @@ pub use escape::system_call;
 pub use fds::{FDS_MAX, close_fds_except, recv_fds, send_fds};
 pub use layers::{Layer, Layers, Status};
 pub use lockdown::{Access, FileRule, Network, Policy, lock_down};
-pub use memory::give_back_memory;
+pub use memory::{forget_startup_code, give_back_memory};
 pub use open_files::raise_open_files;
 pub use probe::{probe, probe_fully};
 pub use replace::{release_signals, replace_program, take_over_fds};

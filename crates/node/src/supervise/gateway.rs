@@ -99,6 +99,8 @@ async fn serve(node: &Rc<Node>, running: Running, socket: UnixStream) -> String 
         match serde_json::from_slice(&line) {
             Ok(Said::Ready { layers }) => {
                 node.gateway.borrow().as_ref().map(|gateway| gateway.layers.replace(layers));
+                // The last that a node waits for when it starts.
+                tombolo_sandbox::forget_startup_code();
             }
             Ok(Said::Routed { version }) => node.tell(Event::Routed { version }),
             // One that was taken over may say anything; it gains nothing by it.
