@@ -141,6 +141,12 @@ impl State {
         self.home_of(id).is_some_and(|home| home.on_trial() == Some(&id.app))
     }
 
+    /// Whether it is known, or being found out, that a revision of this app can serve.
+    pub fn is_checked(&self, id: &AppId, revision: Revision) -> bool {
+        let mut apps = self.homes_of(&id.tenant).filter_map(|(_, home)| home.apps.get(&id.app));
+        apps.any(|app| app.checks.contains_key(&revision))
+    }
+
     /// The cell that the gateway is to send an app's requests to.
     pub fn routed(&self, id: &AppId) -> Option<CellId> {
         self.routes.cell(id)

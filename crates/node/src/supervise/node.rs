@@ -217,8 +217,12 @@ impl Node {
         ceiling.map_err(|problems| format!("the tenant's ceiling: {problems}"))
     }
 
+    /// Remembers what a verified revision needs, and forgets what those of the app needed that are not asked for any more.
     pub(super) fn keep_classes(&self, app: &AppId, revision: Revision, classes: Vec<String>) {
-        self.classes.borrow_mut().insert((app.clone(), revision), classes);
+        let mut all = self.classes.borrow_mut();
+        let is_needed = |revision| self.with_state(|state| state.is_checked(app, revision));
+        all.retain(|(other, old), _| other != app || is_needed(*old));
+        all.insert((app.clone(), revision), classes);
     }
 
     pub(super) fn is_on_trial(&self, tenant: &Name, app: &str) -> bool {
