@@ -49,6 +49,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let exporter = args.otlp.as_ref().map(Exporter::start).transpose()?;
     // Each connection is a descriptor.
     tombolo_sandbox::raise_open_files();
+    tombolo_sandbox::take_short_turns();
     let wanted = Wanted::read(args)?;
     let prepared = Prepared::new(&wanted, workers)?;
     let listeners = bind(&args.listen, workers)?;

@@ -95,6 +95,8 @@ impl Worker {
             };
             let stay = Stay { place: Rc::new(place), drain: self.drain.clone() };
             tokio::task::spawn_local(connection(accepted, public.tls.clone(), door, stay));
+            // A flood of newcomers waits in the kernel's queue, not before those who are already here.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 use tombolo_listen::{Listener, Outbox, Passage, Tls, TlsError};
-use tombolo_sandbox::{Policy, SandboxError, forget_startup_code, lock_down};
+use tombolo_sandbox::{Policy, SandboxError, forget_startup_code, lock_down, take_short_turns};
 
 use crate::accept::{Public, Worker};
 use crate::orders::Node;
@@ -41,6 +41,7 @@ pub enum GatewayError {
 /// # Errors
 /// [`GatewayError`]; whoever started it starts another one.
 pub fn run(node: UnixStream) -> Result<(), GatewayError> {
+    take_short_turns();
     let mut node = Node::new(node);
     let Beginning { public, calls, tls, workers } = Beginning::hear(&mut node)?;
 

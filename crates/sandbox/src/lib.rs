@@ -26,6 +26,7 @@ mod probe;
 mod replace;
 mod requirement;
 mod threads;
+mod turns;
 mod walls;
 
 pub use cell::{CellPlan, Ending, Entered, Verdict, die_of_signal, run_in_cell};
@@ -43,5 +44,6 @@ pub use open_files::raise_open_files;
 pub use probe::{probe, probe_fully};
 pub use replace::{release_signals, replace_program, take_over_fds};
 pub use requirement::{Requirement, RequirementError};
+pub use turns::take_short_turns;
 #[doc(hidden)]
 pub use walls::Walls;

@@ -65,6 +65,8 @@ impl Entrance {
                 () = until(&mut self.open, false) => return Over::Left,
             };
             self.spawn(accepted, worker, protocols, closing);
+            // A flood of newcomers waits in the kernel's queue, not before those who are already here.
+            tokio::task::yield_now().await;
         }
     }
 

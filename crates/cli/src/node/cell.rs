@@ -24,6 +24,7 @@ use crate::serve::{CONNECTIONS_MAX, INSTANCES_MAX, policy_of};
 /// When that is no node, or no process can be made.
 pub(crate) fn cell() -> Result<Exit, Failure> {
     go_first_when_memory_ends();
+    sandbox::take_short_turns();
     let mut node = Node::new()?;
     // It has no network: what its grants reach comes as descriptors from the broker.
     let verdict = run_in_cell(&CellPlan::default(), |entered| node.live(&entered))?;

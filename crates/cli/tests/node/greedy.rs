@@ -6,7 +6,8 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::attacker::{Arg, Attacker};
-use crate::world::{App, Node};
+use crate::flood::answered_before;
+use crate::world::{App, Node, signal};
 
 /// Requests of the neighbour during an attack.
 const ASKED: usize = 40;
@@ -131,6 +132,15 @@ fn a_tenant_whose_requests_all_fail_leaves_the_others_answering() {
 fn a_tenant_that_logs_without_end_leaves_the_others_answering() {
     let node = node_with(STORM);
     answers_beside(&node, || hold(&node, 8));
+}
+
+#[test]
+fn who_is_already_there_does_not_wait_for_a_flood_of_newcomers() {
+    let node = node_with(TRAP);
+    let gateway = node.gateway().expect("a gateway");
+    let (stop, go_on) = (|| signal(gateway, "STOP"), || signal(gateway, "CONT"));
+    let (answered, newcomers) = answered_before(&node.address, ["/acme/", "/greedy/"], stop, go_on);
+    assert!(answered < newcomers / 2, "{answered} of {newcomers} newcomers were answered before");
 }
 
 #[test]

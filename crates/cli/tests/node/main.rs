@@ -12,6 +12,8 @@ mod deploys;
 mod egress;
 mod explain;
 mod faults;
+#[path = "../common/flood.rs"]
+mod flood;
 mod gateway;
 mod greedy;
 mod hostile;

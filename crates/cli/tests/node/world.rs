@@ -432,6 +432,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
     let signal = match name {
         "TERM" => rustix::process::Signal::TERM,
         "STOP" => rustix::process::Signal::STOP,
+        "CONT" => rustix::process::Signal::CONT,
         "HUP" => rustix::process::Signal::HUP,
         "USR2" => rustix::process::Signal::USR2,
         _ => rustix::process::Signal::KILL,

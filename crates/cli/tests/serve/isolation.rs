@@ -7,9 +7,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
+use rustix::process::Signal;
+
 use crate::attackers::{self, Http2};
 use crate::certificates::Certificate;
 use crate::common::{TempDir, folder, guest, guests};
+use crate::flood::answered_before;
 use crate::world::{Server, certificate_flags, curl};
 
 /// Attackers of a kind at once, and how often each strikes.
@@ -264,5 +267,14 @@ fn http_2_floods_end_their_own_connection() {
             (0..20_000).for_each(|_| pings.send(&attackers::ping()));
         });
     });
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn who_is_already_there_does_not_wait_for_a_flood_of_newcomers() {
+    let server = Server::of_guest("rust-http-hello", &["--workers", "1"]);
+    let (stop, go_on) = (|| server.signal(Signal::STOP), || server.signal(Signal::CONT));
+    let (answered, newcomers) = answered_before(&server.address, ["/", "/"], stop, go_on);
+    assert!(answered < newcomers / 2, "{answered} of {newcomers} newcomers were answered before");
     assert_eq!(server.stop(), Some(0));
 }

@@ -7,6 +7,8 @@ mod certificates;
 mod common;
 mod conformance;
 mod drain;
+#[path = "../common/flood.rs"]
+mod flood;
 mod fresh;
 mod isolation;
 mod refusals;
