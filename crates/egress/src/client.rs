@@ -15,7 +15,7 @@ use tombolo_sandbox::recv_fds;
 
 use crate::ask::{Ask, Failed, Outcome};
 use crate::check::Barred;
-use crate::wire::{ASKS_MAX, Asked, Gave, PACKET_BYTES_MAX, Said, decode, encode};
+use crate::wire::{ASKS_MAX, Asked, CellSaid, Gave, PACKET_BYTES_MAX, Said, decode, encode};
 
 /// A pause before an ask is sent again to a broker that takes none: it is being started, or has much to do.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -77,9 +77,9 @@ impl Broker {
         let Ok(Ok(_place)) = timeout_at(until, self.places.acquire()).await else {
             return Failed::timed_out().into();
         };
-        let mut asked = Asked { id: 0, function: function.to_owned(), within_ms, ask };
+        let asked = Asked { id: 0, function: function.to_owned(), within_ms, ask };
         loop {
-            let (waiting, answer) = match self.send(&mut asked) {
+            let (waiting, answer) = match self.send(&asked) {
                 Ok(sent) => sent,
                 Err(Errno::AGAIN) if Instant::now() < until => {
                     sleep(PAUSE).await;
@@ -102,24 +102,38 @@ impl Broker {
     }
 
     /// Numbers and sends in one: asks arrive in the order of their numbers.
-    fn send(&self, asked: &mut Asked) -> Result<(Waiting<'_>, oneshot::Receiver<Answer>), Errno> {
+    fn send(&self, asked: &Asked) -> Result<(Waiting<'_>, oneshot::Receiver<Answer>), Errno> {
         let mut asks = self.asks();
-        asked.id = asks.last + 1;
-        let packet = encode(asked).ok_or(Errno::MSGSIZE)?;
-        retry_on_intr(|| send(&self.socket, &packet, SendFlags::NOSIGNAL))?;
-        asks.last = asked.id;
+        let id = asks.last + 1;
+        self.send_packet(&CellSaid::Asked(Asked { id, ..asked.clone() }))?;
+        asks.last = id;
         let (sender, answer) = oneshot::channel();
-        asks.waiting.insert(asked.id, sender);
-        Ok((Waiting { broker: self, id: asked.id }, answer))
+        asks.waiting.insert(id, sender);
+        Ok((Waiting { broker: self, id }, answer))
+    }
+
+    /// Says that somebody waits, if somebody does; whether that is said.
+    fn say_who_waits(&self) -> bool {
+        let asks = self.asks();
+        let said = CellSaid::Waits { below: asks.last + 1 };
+        asks.waiting.is_empty() || !matches!(self.send_packet(&said), Err(Errno::AGAIN))
+    }
+
+    fn send_packet(&self, said: &CellSaid) -> Result<(), Errno> {
+        let packet = encode(said).ok_or(Errno::MSGSIZE)?;
+        retry_on_intr(|| send(&self.socket, &packet, SendFlags::NOSIGNAL)).map(|_| ())
     }
 
     /// Until the node is gone, which ends this process too.
     fn hear(&self) -> io::Result<()> {
         let mut packet = vec![0; PACKET_BYTES_MAX];
+        let mut is_said = true;
         loop {
+            is_said = is_said || self.say_who_waits();
             let (length, sockets) = match recv_fds(&self.socket, &mut packet) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let mut wanted = [PollFd::new(&self.socket, PollFlags::IN)];
+                    let ready = if is_said { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+                    let mut wanted = [PollFd::new(&self.socket, ready)];
                     retry_on_intr(|| poll(&mut wanted, None))?;
                     continue;
                 }
@@ -134,7 +148,8 @@ impl Broker {
                         let _ = asker.send(Answer { barred, result, socket: sockets.into_iter().next() });
                     }
                 }
-                Some(Said::Began { first }) => self.forget(|id| first.is_none_or(|first| id < first)),
+                Some(Said::Began { first: Some(first) }) => self.forget(|id| id < first),
+                Some(Said::Began { first: None }) => is_said = false,
                 None => {}
             }
         }
@@ -186,7 +201,24 @@ mod tests {
     fn hear(broker: &OwnedFd) -> Asked {
         let mut packet = vec![0; PACKET_BYTES_MAX];
         let (length, _) = recv_fds(broker, &mut packet).expect("an ask");
-        decode(&packet[..length]).expect("an ask")
+        match decode(&packet[..length]) {
+            Some(CellSaid::Asked(asked)) => asked,
+            other => panic!("no ask: {other:?}"),
+        }
+    }
+
+    /// Below which number the asks are for which the cell says that it waits.
+    async fn heard_who_waits(broker: &OwnedFd) -> u64 {
+        let broker = broker.try_clone().expect("another handle");
+        let heard = tokio::task::spawn_blocking(move || {
+            let mut packet = vec![0; PACKET_BYTES_MAX];
+            let (length, _) = recv_fds(&broker, &mut packet).expect("a packet");
+            decode(&packet[..length])
+        });
+        match heard.await.expect("heard") {
+            Some(CellSaid::Waits { below }) => below,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn say(broker: &OwnedFd, said: &Said) {
@@ -233,9 +265,50 @@ mod tests {
         assert_eq!(lost.await.expect("it ended").err(), Some(Failed::Gone));
         say(&broker, &Said::Answer { id: next.id, barred: Vec::new(), result: nothing() });
         assert!(kept.await.expect("it ended").is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_in_the_moment_in_which_a_broker_begins_is_answered_by_that_one() {
+        let (client, broker) = pair();
         let lost = ask(&client);
         heard(&broker).await;
+        // Another broker has found nothing, and before that is heard something is asked.
+        let kept = ask(&client);
+        let asked = heard(&broker).await;
         say(&broker, &Said::Began { first: None });
+        let below = heard_who_waits(&broker).await;
+        assert_eq!(below, asked.id + 1);
+        let later = ask(&client);
+        let asked_later = heard(&broker).await;
+        say(&broker, &Said::Began { first: Some(asked.id) });
+        assert_eq!(lost.await.expect("it ended").err(), Some(Failed::Gone));
+        for (asked, answered) in [(asked, kept), (asked_later, later)] {
+            say(&broker, &Said::Answer { id: asked.id, barred: Vec::new(), result: nothing() });
+            assert!(answered.await.expect("it ended").is_ok());
+        }
+        // Nobody waits: nothing is said, and the next packet is an ask.
+        say(&broker, &Said::Began { first: None });
+        let next = ask(&client);
+        let asked = heard(&broker).await;
+        say(&broker, &Said::Answer { id: asked.id, barred: Vec::new(), result: nothing() });
+        assert!(next.await.expect("it ended").is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_to_a_broker_that_has_much_to_read_once_there_is_room() {
+        let (client, broker) = pair();
+        let lost = ask(&client);
+        heard(&broker).await;
+        let mut sent = 0;
+        while client.send_packet(&CellSaid::Waits { below: 0 }).is_ok() {
+            sent += 1;
+        }
+        say(&broker, &Said::Began { first: None });
+        for _ in 0..sent {
+            assert_eq!(heard_who_waits(&broker).await, 0);
+        }
+        let below = heard_who_waits(&broker).await;
+        say(&broker, &Said::Began { first: Some(below) });
         assert_eq!(lost.await.expect("it ended").err(), Some(Failed::Gone));
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! node → broker   4 bytes of length with descriptors, then an [`Order`] of that length
 //! broker → node   a byte: how are names resolved now?
-//! cell → broker   one packet an [`Asked`]
+//! cell → broker   one packet a [`CellSaid`]
 //! broker → cell   one packet a [`Said`], with the socket as a descriptor where there is one
 //! broker → gateway  one packet a [`Call`](tombolo_spec::call::Call), with its connection as a descriptor
 //! ```
@@ -73,6 +73,20 @@ pub struct FunctionGrants {
     pub grants: Vec<String>,
 }
 
+/// What a cell says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellSaid {
+    /// It wants something.
+    Asked(Asked),
+    /// It waits for answers and does not know whether this broker has its asks. Answered with [`Said::Began`] and a number;
+    /// as packets keep their order, the broker has read by then all that was sent to it before.
+    Waits {
+        /// All its asks so far have smaller numbers.
+        below: u64,
+    },
+}
+
 /// What a cell wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
@@ -90,9 +104,9 @@ pub struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Said {
-    /// A broker begins with this ask: those before it were another's, which is gone. Without one, all were.
+    /// A broker begins: the first packet of each, and the answer to [`CellSaid::Waits`].
     Began {
-        /// The first ask that is answered.
+        /// The first ask that it answers: those before were another's, which is gone. `None` while it has read none.
         first: Option<u64>,
     },
     /// What came of an ask.
@@ -168,14 +182,15 @@ mod tests {
         #[test]
         fn an_ask_is_read_as_it_was_written(id: u64, function in ".{0,80}", within_ms: u64, ask in asks()) {
             let asked = Asked { id, function, within_ms, ask };
-            let packet = encode(&asked).expect("short enough");
-            prop_assert_eq!(decode::<Asked>(&packet), Some(asked));
+            let said = CellSaid::Asked(asked);
+            let packet = encode(&said).expect("short enough");
+            prop_assert_eq!(decode::<CellSaid>(&packet), Some(said));
         }
 
         #[test]
         fn any_bytes_are_an_ask_or_none(packet: Vec<u8>) {
-            if let Some(asked) = decode::<Asked>(&packet) {
-                prop_assert!(encode(&asked).is_some());
+            if let Some(said) = decode::<CellSaid>(&packet) {
+                prop_assert!(encode(&said).is_some());
             }
         }
     }

@@ -18,7 +18,7 @@ use tombolo_spec::{GrantSet, one_line};
 
 use super::asked::{Answerer, Given};
 use super::{Ways, say};
-use crate::wire::{ASKS_MAX, Asked, CellGrants, PACKET_BYTES_MAX, Said, decode, encode};
+use crate::wire::{ASKS_MAX, Asked, CellGrants, CellSaid, PACKET_BYTES_MAX, Said, decode, encode};
 
 /// How long a cell may leave an answer untaken.
 const TAKE_TIME: Duration = Duration::from_secs(5);
@@ -68,29 +68,40 @@ impl Cell {
     /// Answers until the cell is gone. An ask is read only when there is a place for it.
     pub(super) async fn serve(self) {
         let mut packet = vec![0; PACKET_BYTES_MAX];
-        let mut asked = self.waiting(&mut packet);
-        let began = Said::Began { first: asked.as_ref().map(|asked| asked.id) };
-        self.send(&began, None).await;
+        let mut waiting = self.waiting(&mut packet);
+        let mut first = match &waiting {
+            Some(CellSaid::Asked(asked)) => Some(asked.id),
+            _ => None,
+        };
+        self.send(&Said::Began { first }, None).await;
         loop {
             let Ok(place) = Arc::clone(&self.asks).acquire_owned().await else { return };
-            let next = match asked.take() {
+            let said = match waiting.take() {
                 Some(waiting) => Some(waiting),
                 None => self.next(&mut packet).await,
             };
-            let Some(next) = next else { return };
-            let cell = self.clone();
-            spawn_local(async move { cell.answer(next, place).await });
+            match said {
+                Some(CellSaid::Asked(asked)) => {
+                    first.get_or_insert(asked.id);
+                    let cell = self.clone();
+                    spawn_local(async move { cell.answer(asked, place).await });
+                }
+                Some(CellSaid::Waits { below }) => {
+                    self.send(&Said::Began { first: first.or(Some(below)) }, None).await;
+                }
+                None => return,
+            }
         }
     }
 
-    /// What the cell asked before this broker was there.
-    fn waiting(&self, packet: &mut [u8]) -> Option<Asked> {
+    /// What the cell said before this broker was there.
+    fn waiting(&self, packet: &mut [u8]) -> Option<CellSaid> {
         let (length, _) = recv_fds(&*self.socket, packet).ok()?;
         decode(&packet[..length])
     }
 
-    /// The next ask; `None` when the cell is gone, or says what no cell of ours would.
-    async fn next(&self, packet: &mut [u8]) -> Option<Asked> {
+    /// What the cell says next; `None` when it is gone, or says what no cell of ours would.
+    async fn next(&self, packet: &mut [u8]) -> Option<CellSaid> {
         // Descriptors that a cell sends are nothing that anybody wants: they are closed.
         let (length, _) = self
             .socket
@@ -98,14 +109,14 @@ impl Cell {
             .await
             .ok()
             .filter(|(length, _)| *length > 0)?;
-        let asked = decode(&packet[..length]);
-        if asked.is_none() {
+        let said = decode(&packet[..length]);
+        if said.is_none() {
             say(&format!(
                 "{} is not heard any more: it sent what no cell sends; is it taken over?",
                 self.name
             ));
         }
-        asked
+        said
     }
 
     async fn answer(&self, asked: Asked, _place: OwnedSemaphorePermit) {
@@ -149,5 +160,70 @@ impl Clone for Cell {
             asks: Arc::clone(&self.asks),
             ungranted: Rc::clone(&self.ungranted),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+    use tokio::task::{LocalSet, spawn_blocking};
+
+    use super::*;
+    use crate::ask::Ask;
+    use crate::broker::{Calls, Fresh};
+    use crate::direct::Direct;
+    use crate::names::NameConfig;
+
+    /// The cell's end of a socket whose other end a broker serves, on this thread's tasks.
+    fn served() -> OwnedFd {
+        let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
+        let ((ours, theirs), (calls, _)) = (pair().expect("a pair"), pair().expect("a pair"));
+        let direct = Rc::new(Direct::new(&NameConfig::empty()).expect("no names"));
+        let (node, _) = tokio::net::UnixStream::pair().expect("a pair");
+        let ways = Ways {
+            fresh: Rc::new(Fresh::new(node.into_split().1, Rc::clone(&direct))),
+            calls: Rc::new(Calls::new(calls).expect("a socket")),
+            direct,
+        };
+        let grants = CellGrants { cell: "cell 1".into(), tenant: "acme".into(), functions: Vec::new() };
+        spawn_local(Cell::new(theirs, &grants, ways).expect("a cell").serve());
+        ours
+    }
+
+    fn tell(cell: &OwnedFd, said: &CellSaid) {
+        send(cell, &encode(said).expect("short"), SendFlags::NOSIGNAL).expect("sent");
+    }
+
+    async fn hear(cell: &OwnedFd) -> Said {
+        let cell = cell.try_clone().expect("another handle");
+        let heard = spawn_blocking(move || {
+            let mut packet = vec![0; PACKET_BYTES_MAX];
+            let (length, _) = recv_fds(&cell, &mut packet).expect("a packet");
+            decode(&packet[..length]).expect("words")
+        });
+        heard.await.expect("heard")
+    }
+
+    #[tokio::test]
+    async fn a_cell_that_waits_is_told_which_of_its_asks_this_broker_has() {
+        let began = |first| Said::Began { first };
+        let ask = Ask::Resolve { name: "a.example".into() };
+        let asked =
+            |id| CellSaid::Asked(Asked { id, function: "app/f".into(), within_ms: 1000, ask: ask.clone() });
+        let broker = async {
+            let cell = served();
+            assert_eq!(hear(&cell).await, began(None));
+            tell(&cell, &asked(5));
+            assert!(matches!(hear(&cell).await, Said::Answer { id: 5, .. }));
+            tell(&cell, &asked(6));
+            assert!(matches!(hear(&cell).await, Said::Answer { id: 6, .. }));
+            tell(&cell, &CellSaid::Waits { below: 7 });
+            assert_eq!(hear(&cell).await, began(Some(5)), "of those before 5 nobody hears");
+            let cell = served();
+            assert_eq!(hear(&cell).await, began(None));
+            tell(&cell, &CellSaid::Waits { below: 7 });
+            assert_eq!(hear(&cell).await, began(Some(7)), "it has none of them");
+        };
+        LocalSet::new().run_until(broker).await;
     }
 }

@@ -24,7 +24,7 @@ fn send(attacker: &Attacker<'_>, packet: &[u8]) {
 fn ask(function: &str, host: &str) -> Vec<u8> {
     let http = json!({ "method": "GET", "secure": false, "host": host, "port": 80, "path": "/" });
     let asked = json!({ "id": 1_000_000, "function": function, "within_ms": 1000, "ask": { "http": http } });
-    asked.to_string().into_bytes()
+    json!({ "asked": asked }).to_string().into_bytes()
 }
 
 #[test]
