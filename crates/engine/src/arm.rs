@@ -30,7 +30,7 @@ pub enum Calls {
 ///
 /// Limits of processor time and the deadline hold while a [`Ticker`](crate::Ticker) of the store's engine runs, and
 /// only for an engine that is interruptible.
-/// Processor time is counted in calls within [`metered`](crate::metered) or [`metered_call`](crate::metered_call).
+/// Processor time is counted within [`metered_call`](crate::metered_call).
 pub fn arm<T: HasBudget + 'static>(store: &mut Store<T>, calls: Calls) {
     let limits = store.data_mut().budget().limits();
     let fuel = usize::try_from(limits.hostcall_fuel().bytes()).unwrap_or(usize::MAX);

@@ -31,7 +31,7 @@ pub use inspect::{
     ArtifactInfo, Entry, Interface, InterfaceName, Kind, Producer, Wasi, class, digest, inspect,
 };
 pub use limits::LimitHit;
-pub use meter::{Metered, metered, metered_call};
+pub use meter::metered_call;
 pub use options::{EngineClass, EngineOptions, Pooling};
 pub use pool::{MemoryPlan, PoolSize};
 pub use seal::{Authenticated, SEAL_BYTES, SealError, SealKey, seal};

@@ -1,7 +1,7 @@
 //! Processor time of guests.
 //!
-//! A guest is charged for the slices of time in which its thread works for it: a slice is one poll of its future, or
-//! the whole of a synchronous call. Host functions that the guest calls are part of its slices.
+//! A guest is charged for the slices of time in which its thread works for it: a slice is one poll of its future, or the
+//! whole of a synchronous call. Host functions that the guest calls are part of its slices.
 //!
 //! # Precision
 //! Asking the kernel for a thread's processor time costs a system call, so it is only done for slices that last:
@@ -12,12 +12,8 @@
 //! A limit is checked at each tick, so a guest overruns it by up to one tick and one host call.
 
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use pin_project_lite::pin_project;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Slices below this are charged by the clock on the wall.
@@ -68,33 +64,6 @@ pub fn metered_call<R>(used_before: Duration, call: impl FnOnce() -> R) -> (R, D
         LAST_READ.set(Some(thread_time()));
     }
     (result, used)
-}
-
-pin_project! {
-    /// A future whose polls are charged to a guest.
-    pub struct Metered<F, C> {
-        #[pin]
-        future: F,
-        charge: C,
-        used: Duration,
-    }
-}
-
-/// Charges the polls of `future`, a call into a guest: `charge` is told the processor time of each of them.
-pub fn metered<F: Future, C: FnMut(Duration)>(future: F, charge: C) -> Metered<F, C> {
-    Metered { future, charge, used: Duration::ZERO }
-}
-
-impl<F: Future, C: FnMut(Duration)> Future for Metered<F, C> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let (poll, used) = metered_call(*this.used, || this.future.poll(context));
-        (this.charge)(used.saturating_sub(*this.used));
-        *this.used = used;
-        poll
-    }
 }
 
 /// Puts the outer slice back, also when the call panics.

@@ -2,10 +2,11 @@
 
 mod common;
 
+use std::future::{Future, poll_fn};
 use std::time::{Duration, Instant};
 
 use common::{Guest, TestResult, block_on, engine, fault, limits, module, run, store};
-use tombolo_engine::{Budget, Calls, Code, EngineClass, Fault, LimitHit, Ticker, metered};
+use tombolo_engine::{Budget, Calls, Code, EngineClass, Fault, LimitHit, Ticker, metered_call};
 use tombolo_spec::LimitName;
 use wasmtime::component::{self, ResourceType, Val};
 use wasmtime::{Linker, Store};
@@ -161,7 +162,13 @@ fn spin_on_a_fiber(lines: &[&str]) -> (wasmtime::Result<i32>, Store<Guest>) {
         let instance = linker.instantiate_async(&mut store, &module).await?;
         instance.get_typed_func::<(), i32>(&mut store, "run")?.call_async(&mut store, ()).await
     };
-    let result = block_on(metered(call, |_| {}));
+    let (mut call, mut used) = (Box::pin(call), Duration::ZERO);
+    let result = block_on(poll_fn(|cx| {
+        let (polled, used_now) = metered_call(used, || call.as_mut().poll(cx));
+        used = used_now;
+        polled
+    }));
+    drop(call);
     (result, store)
 }
 
@@ -177,7 +184,7 @@ fn waiting_is_not_charged_as_processor_time() -> TestResult {
     let mut linker = Linker::new(engine.raw());
     linker.func_wrap("host", "wait", || std::thread::sleep(Duration::from_millis(300)))?;
     let module = module(&engine, wat);
-    let (result, used) = tombolo_engine::metered_call(Duration::ZERO, || {
+    let (result, used) = metered_call(Duration::ZERO, || {
         let instance = linker.instantiate(&mut store, &module)?;
         instance.get_typed_func::<(), i32>(&mut store, "run")?.call(&mut store, ())
     });
@@ -213,7 +220,7 @@ fn a_busy_guest_lets_others_on_its_thread_go_on() -> TestResult {
     };
     let mut busy = std::pin::pin!(busy);
     let mut polls = 0;
-    block_on(std::future::poll_fn(|context| {
+    block_on(poll_fn(|context| {
         polls += 1;
         assert!(busy.as_mut().poll(context).is_pending(), "it loops without end");
         if polls < 5 { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }

@@ -145,8 +145,9 @@ async fn connection(accepted: Accepted, tls: Option<Tls>, door: Door, stay: Stay
     match (accepted.stream, tls) {
         (Stream::Tcp(stream), None) => speak(stream, door, stay).await,
         (Stream::Unix(stream), None) => speak(stream, door, stay).await,
-        (Stream::Tcp(stream), Some(tls)) => greet(stream, &tls, door, stay).await,
-        (Stream::Unix(stream), Some(tls)) => greet(stream, &tls, door, stay).await,
+        // In boxes: connections without TLS need no room for it.
+        (Stream::Tcp(stream), Some(tls)) => Box::pin(greet(stream, &tls, door, stay)).await,
+        (Stream::Unix(stream), Some(tls)) => Box::pin(greet(stream, &tls, door, stay)).await,
     }
 }
 
@@ -178,7 +179,8 @@ where
         async move {
             let (door, place, drain) = &*shared;
             let version = request.version();
-            let mut answer = place.during(serve(door, request)).await;
+            let _busy = place.begin_request();
+            let mut answer = serve(door, request).await;
             if *drain.borrow() {
                 answer.iter_mut().for_each(|answer| say_goodbye(answer, version));
             }

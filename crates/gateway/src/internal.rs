@@ -130,7 +130,8 @@ async fn speak(connection: UnixStream, door: Door, place: Place) {
         let shared = Rc::clone(&service);
         async move {
             let (door, place) = &*shared;
-            place.during(answer(door, request)).await
+            let _busy = place.begin_request();
+            answer(door, request).await
         }
     });
     let mut connection = pin!(builder.serve_connection(connection, service));

@@ -86,13 +86,8 @@ impl Place {
         self.leave.notified().await;
     }
 
-    /// Answers a request; meanwhile the place is not asked for.
-    pub(crate) async fn during<T>(&self, answer: impl Future<Output = T>) -> T {
-        let _busy = self.begin();
-        answer.await
-    }
-
-    fn begin(&self) -> Busy<'_> {
+    /// Begins to answer a request: the place is not asked for until what this gives is dropped.
+    pub(crate) fn begin_request(&self) -> Busy<'_> {
         let mut state = lock(&self.state);
         state.requests += 1;
         state.since.take().and_then(|since| lock(&self.waiting).since.remove(&since));
@@ -100,7 +95,8 @@ impl Place {
     }
 }
 
-struct Busy<'p>(&'p Place);
+/// A request on a connection.
+pub(crate) struct Busy<'p>(&'p Place);
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
@@ -148,7 +144,8 @@ mod tests {
             let places = Places::new(3);
             let [answered, first, second] =
                 [places.take().await, places.take().await, places.take().await].map(Option::unwrap);
-            let newcomer = answered.during(async { tokio::join!(places.take(), first.is_needed()) });
+            let busy = answered.begin_request();
+            let newcomer = async { tokio::join!(places.take(), first.is_needed()) };
             // The first is asked, and stays; then the second is asked, and goes.
             let leaving = async {
                 second.is_needed().await;
@@ -156,6 +153,7 @@ mod tests {
             };
             let ((newcomer, ()), ()) = tokio::join!(newcomer, leaving);
             assert!(newcomer.is_some());
+            drop(busy);
             assert!(!is_asked(&answered).await);
         });
     }
@@ -165,7 +163,7 @@ mod tests {
         run(async {
             let places = Places::new(2);
             let [first, second] = [places.take().await, places.take().await].map(Option::unwrap);
-            first.during(async {}).await;
+            drop(first.begin_request());
             let leaving = async {
                 second.is_needed().await;
                 drop(second);

@@ -85,7 +85,11 @@ pub(crate) async fn invoke(
         Entry::HttpP2(pre) => p2::call(setting(Input::closed(), log(function, call)), pre.clone(), request)
             .map_err(|error| Refusal::BadRequest(unusable(&error)))?,
         Entry::HttpP3(pre) => p3::call(setting(Input::closed(), log(function, call)), pre.clone(), request),
-        program => cgi::call(door, function, program.clone(), setting, log(function, call), request).await?,
+        program => {
+            let running = cgi::call(door, function, program.clone(), setting, log(function, call), request);
+            // Few requests are for programs, and the room for it would be moved about by all.
+            Box::pin(running).await?
+        }
     };
     let response = running.head().await?;
     Ok(Answer { response, running, function: Arc::clone(function) })

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use http::Response;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use tombolo_engine::{Fault, LimitHit, TickerGuard, metered};
-use tombolo_host::ledger::{Caller, attributed};
+use tombolo_engine::{Fault, LimitHit, TickerGuard, metered_call};
+use tombolo_host::ledger::{Caller, on_behalf};
 use tombolo_spec::LimitName;
 use wasmtime_wasi_http::Error;
 
@@ -35,7 +35,7 @@ pub(crate) type Held = (Pass, TickerGuard);
 
 /// A guest that was called.
 pub(crate) struct Running {
-    guest: Option<Pin<Box<dyn Future<Output = Ended>>>>,
+    guest: Option<Work>,
     ended: Option<Ended>,
     in_line: bool,
     head: Head,
@@ -66,22 +66,14 @@ impl Running {
         limits: Limits,
         account: Account,
     ) -> Running {
-        let guest = attributed(Some(limits.caller), metered(guest, move |used| account.charge(used)));
-        Running {
-            guest: Some(Box::pin(guest)),
-            ended: None,
-            in_line: false,
-            head,
-            pass,
-            body_too_large,
-            limits,
-        }
+        let work = Work { guest: Box::pin(guest), caller: limits.caller, account, used: Duration::ZERO };
+        Running { guest: Some(work), ended: None, in_line: false, head, pass, body_too_large, limits }
     }
 
     /// Lets the guest work; whether it has ended.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         if let Some(guest) = &mut self.guest
-            && let Poll::Ready(ended) = turns::watched(&mut self.in_line, || guest.as_mut().poll(cx))
+            && let Poll::Ready(ended) = turns::watched(&mut self.in_line, || Pin::new(guest).poll(cx))
         {
             self.guest = None;
             self.ended = Some(ended);
@@ -183,9 +175,31 @@ impl Running {
     }
 }
 
+/// A guest's work: on behalf of its request, and charged to its function. What wraps the guest is outside of its box, so
+/// that it is moved into that and no further.
+struct Work {
+    guest: Pin<Box<dyn Future<Output = Ended>>>,
+    caller: Caller,
+    account: Account,
+    used: Duration,
+}
+
+impl Future for Work {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        let work = &mut *self;
+        let poll = || metered_call(work.used, || work.guest.as_mut().poll(cx));
+        let (polled, used) = on_behalf(Some(work.caller), poll);
+        work.account.charge(used.saturating_sub(work.used));
+        work.used = used;
+        polled
+    }
+}
+
 /// A guest that has answered and goes on: it writes the body, or works on after it.
 pub(crate) struct Rest {
-    guest: Pin<Box<dyn Future<Output = Ended>>>,
+    guest: Work,
     deadline: Option<Instant>,
     time_is_up: LimitHit,
     _pass: Held,

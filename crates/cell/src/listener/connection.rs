@@ -71,9 +71,9 @@ impl Protocols {
         let io = TokioIo::new(Watched::new(io, Rc::clone(&watch)));
         let (door, seen, ends) = (Rc::new(door), Rc::clone(&watch), Rc::clone(&closing));
         let service = hyper::service::service_fn(move |request| {
-            let (answer, ends) = (path::serve(Rc::clone(&door), Rc::clone(&seen), request), Rc::clone(&ends));
+            let (door, seen, ends) = (Rc::clone(&door), Rc::clone(&seen), Rc::clone(&ends));
             async move {
-                let mut answer = answer.await;
+                let mut answer = path::serve(door, seen, request).await;
                 if ends.has_begun() && !is_http2 {
                     // An answer that is there at once leaves no other moment to say so.
                     answer.iter_mut().for_each(say_goodbye);

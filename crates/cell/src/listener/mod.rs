@@ -106,9 +106,17 @@ async fn serve<T>(stream: T, tls: Option<Tls>, door: Door, protocols: Protocols,
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let Some(tls) = tls else {
-        return protocols.serve(stream, false, door, closing).await;
-    };
+    match tls {
+        None => protocols.serve(stream, false, door, closing).await,
+        // In a box: connections without TLS need no room for it.
+        Some(tls) => Box::pin(greet(stream, tls, door, protocols, closing)).await,
+    }
+}
+
+async fn greet<T>(stream: T, tls: Tls, door: Door, protocols: Protocols, closing: Rc<Closing>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     // A handshake that fails, or takes too long, is the client's affair.
     let Ok(Ok(stream)) = tokio::time::timeout(protocols.patience().head, tls.accept(stream)).await else {
         return;

@@ -50,13 +50,15 @@ thread_local!(static CURRENT: Cell<Option<Caller>> = const { Cell::new(None) });
 /// Lets `future` work on behalf of a request. What it spawns does so only if it is wrapped too.
 pub async fn attributed<F: Future>(caller: Option<Caller>, future: F) -> F::Output {
     let mut future = pin!(future);
-    poll_fn(|cx| {
-        let before = CURRENT.replace(caller);
-        let polled = future.as_mut().poll(cx);
-        CURRENT.set(before);
-        polled
-    })
-    .await
+    poll_fn(|cx| on_behalf(caller, || future.as_mut().poll(cx))).await
+}
+
+/// Does `work` on behalf of a request.
+pub fn on_behalf<R>(caller: Option<Caller>, work: impl FnOnce() -> R) -> R {
+    let before = CURRENT.replace(caller);
+    let done = work();
+    CURRENT.set(before);
+    done
 }
 
 /// The request on whose behalf this thread works now.

@@ -13,7 +13,7 @@ mod refusals;
 mod tests;
 
 pub(crate) use attribution::current;
-pub use attribution::{Caller, TRACEPARENT, attributed};
+pub use attribution::{Caller, TRACEPARENT, attributed, on_behalf};
 pub use event::{Reason, Refusal, RefusalSink, Refused};
 pub use refusals::REFUSALS_MAX;
 
