@@ -67,6 +67,11 @@ impl Gateway {
             let _ = self.orders.send((Order::Cell { cell }, vec![passage]));
         }
     }
+
+    /// The cell is gone; its number is not used again.
+    pub(super) fn forget(&self, cell: u64) {
+        self.reached.borrow_mut().remove(&cell);
+    }
 }
 
 fn start(node: &Node) -> io::Result<(Running, UnixStream)> {

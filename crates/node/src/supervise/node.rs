@@ -232,6 +232,7 @@ impl Node {
 
     pub(super) fn forget_cell(&self, cell: CellId) {
         self.cells.borrow_mut().remove(&cell);
+        self.gateway.borrow().iter().for_each(|gateway| gateway.forget(cell.0));
         self.egress.leave(cell);
     }
 
