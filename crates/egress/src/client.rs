@@ -197,27 +197,21 @@ mod tests {
         (broker, theirs)
     }
 
-    /// The next ask, taken by a broker that the test plays.
-    fn hear(broker: &OwnedFd) -> Asked {
-        let mut packet = vec![0; PACKET_BYTES_MAX];
-        let (length, _) = recv_fds(broker, &mut packet).expect("an ask");
-        match decode(&packet[..length]) {
-            Some(CellSaid::Asked(asked)) => asked,
-            other => panic!("no ask: {other:?}"),
-        }
-    }
-
-    /// Below which number the asks are for which the cell says that it waits.
-    async fn heard_who_waits(broker: &OwnedFd) -> u64 {
+    /// The next packet, taken by a broker that the test plays.
+    async fn hear(broker: &OwnedFd) -> CellSaid {
         let broker = broker.try_clone().expect("another handle");
         let heard = tokio::task::spawn_blocking(move || {
             let mut packet = vec![0; PACKET_BYTES_MAX];
             let (length, _) = recv_fds(&broker, &mut packet).expect("a packet");
-            decode(&packet[..length])
+            decode(&packet[..length]).expect("words")
         });
-        match heard.await.expect("heard") {
-            Some(CellSaid::Waits { below }) => below,
-            other => panic!("{other:?}"),
+        heard.await.expect("heard")
+    }
+
+    async fn heard(broker: &OwnedFd) -> Asked {
+        match hear(broker).await {
+            CellSaid::Asked(asked) => asked,
+            other => panic!("no ask: {other:?}"),
         }
     }
 
@@ -225,7 +219,9 @@ mod tests {
         send_fds(broker, &encode(said).expect("short"), &[broker.as_fd()]).expect("said");
     }
 
-    fn ask(broker: &Arc<Broker>) -> tokio::task::JoinHandle<Result<(Gave, Option<OwnedFd>), Failed>> {
+    type Asker = tokio::task::JoinHandle<Result<(Gave, Option<OwnedFd>), Failed>>;
+
+    fn ask(broker: &Arc<Broker>) -> Asker {
         let broker = Arc::clone(broker);
         let ask = Ask::Resolve { name: "a.example".into() };
         tokio::spawn(async move { broker.ask("app/f", ask, WITHIN).await.result })
@@ -235,9 +231,10 @@ mod tests {
         Ok(Gave::Addresses(Vec::new()))
     }
 
-    async fn heard(broker: &OwnedFd) -> Asked {
-        let broker = broker.try_clone().expect("another handle");
-        tokio::task::spawn_blocking(move || hear(&broker)).await.expect("heard")
+    /// The broker's answer, which must reach its asker.
+    async fn answer(broker: &OwnedFd, asked: &Asked, asker: Asker) {
+        say(broker, &Said::Answer { id: asked.id, barred: Vec::new(), result: nothing() });
+        assert!(asker.await.expect("it ended").is_ok());
     }
 
     #[tokio::test]
@@ -263,8 +260,7 @@ mod tests {
         let next = heard(&broker).await;
         say(&broker, &Said::Began { first: Some(next.id) });
         assert_eq!(lost.await.expect("it ended").err(), Some(Failed::Gone));
-        say(&broker, &Said::Answer { id: next.id, barred: Vec::new(), result: nothing() });
-        assert!(kept.await.expect("it ended").is_ok());
+        answer(&broker, &next, kept).await;
     }
 
     #[tokio::test]
@@ -276,22 +272,18 @@ mod tests {
         let kept = ask(&client);
         let asked = heard(&broker).await;
         say(&broker, &Said::Began { first: None });
-        let below = heard_who_waits(&broker).await;
-        assert_eq!(below, asked.id + 1);
+        assert_eq!(hear(&broker).await, CellSaid::Waits { below: asked.id + 1 });
         let later = ask(&client);
         let asked_later = heard(&broker).await;
         say(&broker, &Said::Began { first: Some(asked.id) });
         assert_eq!(lost.await.expect("it ended").err(), Some(Failed::Gone));
-        for (asked, answered) in [(asked, kept), (asked_later, later)] {
-            say(&broker, &Said::Answer { id: asked.id, barred: Vec::new(), result: nothing() });
-            assert!(answered.await.expect("it ended").is_ok());
-        }
+        answer(&broker, &asked, kept).await;
+        answer(&broker, &asked_later, later).await;
         // Nobody waits: nothing is said, and the next packet is an ask.
         say(&broker, &Said::Began { first: None });
         let next = ask(&client);
         let asked = heard(&broker).await;
-        say(&broker, &Said::Answer { id: asked.id, barred: Vec::new(), result: nothing() });
-        assert!(next.await.expect("it ended").is_ok());
+        answer(&broker, &asked, next).await;
     }
 
     #[tokio::test]
@@ -305,9 +297,9 @@ mod tests {
         }
         say(&broker, &Said::Began { first: None });
         for _ in 0..sent {
-            assert_eq!(heard_who_waits(&broker).await, 0);
+            assert_eq!(hear(&broker).await, CellSaid::Waits { below: 0 });
         }
-        let below = heard_who_waits(&broker).await;
+        let CellSaid::Waits { below } = hear(&broker).await else { panic!("nothing waits") };
         say(&broker, &Said::Began { first: Some(below) });
         assert_eq!(lost.await.expect("it ended").err(), Some(Failed::Gone));
     }

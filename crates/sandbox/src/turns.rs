@@ -14,15 +14,7 @@ const TURN_NS: u64 = 100_000;
 /// Kernels before 6.12 have turns of one length only, and a process with another scheduling policy keeps what it has:
 /// nothing is changed then.
 pub fn take_short_turns() {
-    let size = const { size_of::<sched_attr>() as u32 };
-    let mut attributes = MaybeUninit::<sched_attr>::zeroed();
-    // SAFETY: the kernel writes at most `size` bytes, into room for as many; all zeros are such attributes too.
-    let mut attributes = unsafe {
-        if libc::syscall(libc::SYS_sched_getattr, 0, attributes.as_mut_ptr(), size, 0) != 0 {
-            return;
-        }
-        attributes.assume_init()
-    };
+    let Some(mut attributes) = attributes() else { return };
     if attributes.sched_policy != libc::SCHED_OTHER as u32 {
         return;
     }
@@ -31,20 +23,23 @@ pub fn take_short_turns() {
     unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
 }
 
+/// How this thread is scheduled, where the kernel says it.
+fn attributes() -> Option<sched_attr> {
+    let mut attributes = MaybeUninit::<sched_attr>::zeroed();
+    // SAFETY: the kernel writes at most as many bytes as there is room for; all zeros are such attributes too.
+    unsafe {
+        let size = size_of::<sched_attr>();
+        let result = libc::syscall(libc::SYS_sched_getattr, 0, attributes.as_mut_ptr(), size, 0);
+        (result == 0).then(|| attributes.assume_init())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn turn_ns() -> u64 {
-        let mut attributes = MaybeUninit::<sched_attr>::zeroed();
-        let size = size_of::<sched_attr>();
-        // SAFETY: as above.
-        let attributes = unsafe {
-            let result = libc::syscall(libc::SYS_sched_getattr, 0, attributes.as_mut_ptr(), size, 0);
-            assert_eq!(result, 0);
-            attributes.assume_init()
-        };
-        attributes.sched_runtime
+        attributes().expect("the kernel says it").sched_runtime
     }
 
     /// Kernels before 6.12 say 0, as no turn of theirs can be changed.

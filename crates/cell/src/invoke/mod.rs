@@ -87,7 +87,7 @@ pub(crate) async fn invoke(
         Entry::HttpP3(pre) => p3::call(setting(Input::closed(), log(function, call)), pre.clone(), request),
         program => {
             let running = cgi::call(door, function, program.clone(), setting, log(function, call), request);
-            // Few requests are for programs, and the room for it would be moved about by all.
+            // In a box: each connection holds the room that a request needs, and few are for programs.
             Box::pin(running).await?
         }
     };
