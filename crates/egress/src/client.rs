@@ -181,17 +181,21 @@ impl Drop for Waiting<'_> {
 mod tests {
     use std::os::fd::AsFd;
 
+    use rustix::net::sockopt::{Timeout, set_socket_timeout};
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
     use tombolo_sandbox::send_fds;
 
     use super::*;
 
     const WITHIN: Duration = Duration::from_secs(20);
+    /// What a broker waits for comes sooner, or not at all.
+    const HEARD_WITHIN: Duration = Duration::from_secs(10);
 
     fn pair() -> (Arc<Broker>, OwnedFd) {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .expect("a pair");
+        set_socket_timeout(&theirs, Timeout::Recv, Some(HEARD_WITHIN)).expect("a time-out");
         let broker = Broker::new(ours).expect("a client");
         broker.listen().expect("a thread");
         (broker, theirs)

@@ -165,6 +165,7 @@ impl Clone for Cell {
 
 #[cfg(test)]
 mod tests {
+    use rustix::net::sockopt::{Timeout, set_socket_timeout};
     use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
     use tokio::task::{LocalSet, spawn_blocking};
 
@@ -178,6 +179,7 @@ mod tests {
     fn served() -> OwnedFd {
         let pair = || socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
         let ((ours, theirs), (calls, _)) = (pair().expect("a pair"), pair().expect("a pair"));
+        set_socket_timeout(&ours, Timeout::Recv, Some(TAKE_TIME)).expect("a time-out");
         let direct = Rc::new(Direct::new(&NameConfig::empty()).expect("no names"));
         let (node, _) = tokio::net::UnixStream::pair().expect("a pair");
         let ways = Ways {
